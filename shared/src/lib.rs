@@ -1,0 +1,1 @@
+//! Types and pure rules that the webhook, the controller and the command line share.

@@ -1,1 +1,7 @@
 //! Types and pure rules that the webhook, the controller and the command line share.
+//!
+//! - [`api`]: the kinds, their parts, and the CRDs generated from them
+//!
+//! Nothing here performs I/O, reads a clock or needs an async runtime.
+
+pub mod api;

@@ -68,19 +68,16 @@ pub fn decode<S: DeserializeOwned>(text: &str) -> Result<(S, Option<Reconciliati
     let Some(members) = value.as_object_mut() else {
         return Ok((serde_json::from_value(value)?, None));
     };
-    match members.remove("resource_metadata") {
-        Some(metadata) => {
-            let spec = members.remove("spec").unwrap_or(Value::Null);
-            let metadata = if metadata.is_null() {
-                None
-            } else {
-                Some(serde_json::from_value(metadata)?)
-            };
-            Ok((serde_json::from_value(spec)?, metadata))
-        }
-        None => {
-            members.remove("apiVersion");
-            Ok((serde_json::from_value(value)?, None))
-        }
+    if let Some(metadata) = members.remove("resource_metadata") {
+        let spec = members.remove("spec").unwrap_or(Value::Null);
+        let metadata = if metadata.is_null() {
+            None
+        } else {
+            Some(serde_json::from_value(metadata)?)
+        };
+        Ok((serde_json::from_value(spec)?, metadata))
+    } else {
+        members.remove("apiVersion");
+        Ok((serde_json::from_value(value)?, None))
     }
 }

@@ -1,0 +1,15 @@
+//! What the webhook's and the controller's process need around their work.
+//!
+//! - [`admin`]: `/healthz`, `/readyz` and `/metrics` on a port of their own
+//! - [`exit`]: exit codes
+//! - [`logging`]: text or JSON lines with a filter
+//! - [`shutdown`]: SIGTERM and SIGINT as something to wait for
+//! - [`config_dir`]: the mounted default configuration
+//!
+//! Not in `sluice-shared`, because that crate does no I/O.
+
+pub mod admin;
+pub mod config_dir;
+pub mod exit;
+pub mod logging;
+pub mod shutdown;

@@ -1,0 +1,3 @@
+module sluice.test/cluster
+
+go 1.24

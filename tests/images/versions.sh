@@ -12,3 +12,14 @@ flink_version() {
 	*) die "no Flink version is pinned for '$1'" ;;
 	esac
 }
+
+# The newest flink-examples-streaming of the branch that Maven Central offers everywhere; its classes run on the version above.
+flink_examples_version() {
+	case $1 in
+	1.20) echo 1.20.0 ;;
+	2.3) echo 2.3.0 ;;
+	*) die "no version of the Flink examples is pinned for '$1'" ;;
+	esac
+}
+
+MAVEN_DEPENDENCY_PLUGIN=3.6.1

@@ -25,7 +25,7 @@ need_disk() { # FOLDER MIB WHAT-FOR
 }
 
 # build NAME SOURCE-FOLDER INPUT-FILES... -- PACKAGE=OUTPUT...: builds the packages of a Go module into the cache, unless the
-# same inputs were built before, and sets $built to the folder.
+# same inputs were built before, and sets $built to the folder. Takes $ldflags, $build_note and $build_disk (MiB) from its caller.
 build() {
     local name=$1 source=$2 inputs=() flags=$ldflags
     shift 2
@@ -40,6 +40,8 @@ build() {
     flock 8
     if [ ! -e "$built/complete" ]; then
         say "building $name (once)${build_note:+, $build_note}"
+        need_disk "$cache" 300 "the cluster's programs"
+        need_disk "$(go env GOCACHE)" "$build_disk" "building $name"
         mkdir -p "$built"
         local target
         for target in "$@"; do
@@ -52,7 +54,7 @@ build() {
 }
 
 build_launcher() {
-    ldflags='-s -w' build_note='' build launcher "$here/launcher" go.mod $(cd "$here/launcher" && ls ./*.go pause/*.go config/*) -- .=cluster ./pause=pause
+    build_disk=500 ldflags='-s -w' build_note='' build launcher "$here/launcher" go.mod $(cd "$here/launcher" && ls ./*.go pause/*.go config/*) -- .=cluster ./pause=pause
     launcher=$built
     export CLUSTER_PAUSE=$launcher/pause
 }
@@ -60,14 +62,26 @@ build_launcher() {
 build_kubernetes() {
     local set=k8s.io/component-base/version
     local minor=${kubernetes_version#v1.}
-    need_disk "$cache" 200 "the cluster's programs"
-    ldflags="-s -w -X $set.gitVersion=$kubernetes_version -X $set.gitMajor=1 -X $set.gitMinor=${minor%%.*} -X $set.gitTreeState=clean" \
-        build_note='some five minutes on two cores, and 3 GiB of disk for Go' \
+    build_disk=4000 ldflags="-s -w -X $set.gitVersion=$kubernetes_version -X $set.gitMajor=1 -X $set.gitMinor=${minor%%.*} -X $set.gitTreeState=clean" \
+        build_note='some five minutes on two cores' \
         build kubernetes "$here/kubernetes" go.mod go.sum main.go provisioner.go -- .=kubernetes
     ln -sfn kubernetes "$built/kubectl"
     export CLUSTER_KUBERNETES=$built/kubernetes
-    ldflags='-s -w' build_note='' build coredns "$here/kubernetes" go.mod go.sum coredns/main.go -- ./coredns=coredns
+    build_disk=500 ldflags='-s -w' build_note='' build coredns "$here/kubernetes" go.mod go.sum coredns/main.go -- ./coredns=coredns
     export CLUSTER_COREDNS=$built/coredns
+}
+
+build_cert_manager() {
+    build_disk=1000 ldflags='-s -w' build_note='a minute or two' build cert-manager "$here/certmanager" go.mod go.sum main.go -- .=cert-manager
+    export CLUSTER_CERT_MANAGER=$built/cert-manager
+    if [ ! -d "$built/crds" ]; then # of the same version as the controllers: the module's own
+        local module
+        module=$(cd "$here/certmanager" && go mod download && go list -m -f '{{.Dir}}' github.com/cert-manager/cert-manager)
+        rm -rf "$built/crds.new"
+        mkdir "$built/crds.new"
+        cp "$module"/deploy/crds/*.yaml "$built/crds.new/"
+        mv "$built/crds.new" "$built/crds"
+    fi
 }
 
 install_packages() {
@@ -89,14 +103,19 @@ install_packages() {
 find_go
 if [ "${CLUSTER:-}" = existing ]; then
     build_launcher
+    if [ "${1:-}" = env ] && ! command -v helm >/dev/null 2>&1; then
+        CLUSTER_HELM=$("$here/../tools/helm.sh")
+        export CLUSTER_HELM
+    fi
     exec "$launcher/cluster" "$@"
 fi
 case ${1:-} in
-up | restart)
+up | restart | cert-manager)
     [ "$(id -u)" = 0 ] || fail "this needs root: it makes network interfaces, mounts and cgroups" "run it as root, or use a cluster you have: CLUSTER=existing and KUBECONFIG"
     install_packages
     build_launcher
     build_kubernetes
+    if [ "$1" = cert-manager ]; then build_cert_manager; fi
     ;;
 env)
     build_launcher

@@ -18,7 +18,7 @@ type component struct {
 }
 
 // binaries are what cluster.sh built.
-type binaries struct{ kubernetes, coredns, pause string }
+type binaries struct{ kubernetes, coredns, pause, certManager string }
 
 const (
 	etcdAddress       = "127.0.0.1:2379"

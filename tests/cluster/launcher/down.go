@@ -30,6 +30,10 @@ func down(l layout, b binaries, out io.Writer) error {
 			problems = append(problems, err)
 		}
 	}
+	var sandboxes []string
+	for _, folder := range glob(l.path("containerd/root/io.containerd.grpc.v1.cri/sandboxes/*")) {
+		sandboxes = append(sandboxes, filepath.Base(folder))
+	}
 	// First those that would start pods or rules again.
 	var pids []int
 	for _, c := range components(l, b) {
@@ -57,7 +61,7 @@ func down(l layout, b binaries, out io.Writer) error {
 		step(removeCgroups())
 	}
 	step(restoreSysctls(l))
-	step(removeOutside(l))
+	step(removeOutside(l, sandboxes))
 	if len(problems) == 0 {
 		// Only now: the folder says what there is to clean up.
 		step(removeState(l))
@@ -84,7 +88,7 @@ func removeState(l layout) error {
 }
 
 // removeOutside removes the few files that lie outside the state folder.
-func removeOutside(l layout) error {
+func removeOutside(l layout, sandboxes []string) error {
 	var problems []error
 	remove := func(path string) {
 		if err := os.RemoveAll(path); err != nil {
@@ -97,18 +101,18 @@ func removeOutside(l layout) error {
 			remove(link)
 		}
 	}
-	// Results of the CNI plugin, by the name of the network.
-	for _, file := range glob(cniResults + "/sluice-pods-*") {
-		remove(file)
+	// Results of the CNI plugins, by the ids of the pods' sandboxes.
+	for _, sandbox := range sandboxes {
+		for _, file := range glob(cniResults + "/*-" + sandbox + "-*") {
+			remove(file)
+		}
 	}
-	// Sockets of containerd's shims that nobody listens on any more.
-	for _, socket := range glob(shimSockets + "/s/*") {
+	// Sockets of containerd's shims and kubelet's of its plugins, if nobody listens there any more.
+	for _, socket := range append(glob(shimSockets+"/s/*"), devicePlugins+"/device-plugins/kubelet.sock") {
 		if !listensOnUnix(socket) {
 			remove(socket)
 		}
 	}
-	remove(filepath.Join(devicePlugins, "device-plugins", "kubelet.sock"))
-	remove(filepath.Join(devicePlugins, "device-plugins", "DEPRECATION"))
 	// Folders go only if they are empty: they may be another containerd's or kubelet's.
 	for _, folder := range []string{
 		containerLogs, cniResults, filepath.Dir(cniResults), shimSockets + "/s", shimSockets + "/fifo", shimSockets,

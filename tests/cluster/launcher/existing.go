@@ -45,7 +45,7 @@ func existing(command string, arguments []string, out io.Writer) error {
 		fmt.Fprintf(out, "CLUSTER=existing: not loaded; push %s to a registry that the cluster pulls from, under the name its pods use\n", strings.Join(arguments, " "))
 		return nil
 	case "env":
-		fmt.Fprintf(out, "export KUBECONFIG=%s\n", shellQuote(os.Getenv("KUBECONFIG")))
+		printEnvironment(out, os.Getenv("KUBECONFIG"), os.Getenv("CLUSTER_HELM"))
 		return nil
 	default:
 		return failf("CLUSTER=existing has no `"+command+"`", "use the cluster's own means")

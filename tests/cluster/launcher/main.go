@@ -18,6 +18,7 @@ const usage = `usage: cluster.sh COMMAND
   load ARCHIVE...       import the images of an OCI archive; flink:1.20 in it is what pods mean by flink:1.20
   logs [COMPONENT]      a component's log, or the end of every log
   restart COMPONENT     end one component and start it again
+  cert-manager up|down  install cert-manager's resources and run its controllers, or remove both
   env                   shell lines that set KUBECONFIG and PATH: eval "$(cluster.sh env)"
 
 environment:
@@ -52,7 +53,7 @@ func command(name string, arguments []string, out io.Writer) error {
 	if name == "component" {
 		return becomeComponent(arguments)
 	}
-	arity := map[string][2]int{"up": {0, 0}, "down": {0, 0}, "status": {0, 0}, "load": {1, 100}, "logs": {0, 1}, "restart": {1, 1}, "env": {0, 0}}
+	arity := map[string][2]int{"up": {0, 0}, "down": {0, 0}, "status": {0, 0}, "load": {1, 100}, "logs": {0, 1}, "restart": {1, 1}, "cert-manager": {1, 1}, "env": {0, 0}}
 	if limits, known := arity[name]; !known || len(arguments) < limits[0] || len(arguments) > limits[1] {
 		fmt.Fprint(os.Stderr, usage)
 		return exitCode(2)
@@ -66,7 +67,10 @@ func command(name string, arguments []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := binaries{kubernetes: os.Getenv("CLUSTER_KUBERNETES"), coredns: os.Getenv("CLUSTER_COREDNS"), pause: os.Getenv("CLUSTER_PAUSE")}
+	b := binaries{
+		kubernetes: os.Getenv("CLUSTER_KUBERNETES"), coredns: os.Getenv("CLUSTER_COREDNS"), pause: os.Getenv("CLUSTER_PAUSE"),
+		certManager: os.Getenv("CLUSTER_CERT_MANAGER"),
+	}
 	switch name {
 	case "up", "restart":
 		if b.kubernetes == "" || b.coredns == "" || b.pause == "" {
@@ -103,19 +107,27 @@ func command(name string, arguments []string, out io.Writer) error {
 			}
 		}
 		return nil
+	case "cert-manager":
+		return certManager(l, b, arguments[0], out)
 	case "logs":
 		return logs(l, b, arguments, out)
 	default: // env
-		fmt.Fprintf(out, "export KUBECONFIG=%s\n", shellQuote(l.kubeconfig()))
-		path := []string{}
-		if b.kubernetes != "" {
-			path = append(path, filepath.Dir(b.kubernetes))
-		}
-		if helm := os.Getenv("CLUSTER_HELM"); helm != "" {
-			path = append(path, filepath.Dir(helm))
-		}
-		fmt.Fprintf(out, "export PATH=%s:\"$PATH\"\n", shellQuote(strings.Join(path, ":")))
+		printEnvironment(out, l.kubeconfig(), b.kubernetes, os.Getenv("CLUSTER_HELM"))
 		return nil
+	}
+}
+
+// printEnvironment prints the lines that `env` is for; the folders of the programs go to the front of PATH.
+func printEnvironment(out io.Writer, kubeconfig string, programs ...string) {
+	fmt.Fprintf(out, "export KUBECONFIG=%s\n", shellQuote(kubeconfig))
+	var folders []string
+	for _, program := range programs {
+		if program != "" {
+			folders = append(folders, filepath.Dir(program))
+		}
+	}
+	if len(folders) > 0 {
+		fmt.Fprintf(out, "export PATH=%s:\"$PATH\"\n", shellQuote(strings.Join(folders, ":")))
 	}
 }
 

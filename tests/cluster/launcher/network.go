@@ -97,6 +97,7 @@ func tearDownNetwork(l layout) error {
 	if !exists && !claimed {
 		return nil
 	}
+	_, _ = run("ip", "link", "delete", "dev", probe) // of a preflight that was killed
 	var problems []error
 	try := func(name string, arguments ...string) {
 		if _, err := run(name, arguments...); err != nil {

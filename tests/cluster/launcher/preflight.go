@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// probe is the name of the network interfaces that preflight makes for a moment.
+const probe = "sluiceprobe"
+
 // What a cluster with Flink images needs, roughly.
 const wantedDisk = 3 << 30
 
@@ -50,7 +53,7 @@ func checkKernel() error {
 		}
 	}
 	if _, exists := bridgeHolder(); !exists { // a running cluster has shown all this
-		const probe = "sluiceprobe"
+		_, _ = run("ip", "link", "delete", "dev", probe) // of an `up` that was killed right here
 		for feature, arguments := range map[string][]string{
 			"bridge": {"link", "add", probe, "type", "bridge"},
 			"veth":   {"link", "add", probe, "type", "veth", "peer", "name", probe + "p"},

@@ -49,3 +49,10 @@ func claimState(l layout) error {
 		_ = file.Close()
 	}
 }
+
+// dropEmptyState removes a state folder that holds nothing yet, after an `up` that was refused.
+func dropEmptyState(l layout) {
+	if entries, err := os.ReadDir(l.state); err == nil && len(entries) == 1 && entries[0].Name() == marker {
+		_ = os.RemoveAll(l.state)
+	}
+}

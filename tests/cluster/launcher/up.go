@@ -20,6 +20,7 @@ func up(l layout, b binaries, out io.Writer) error {
 	began := time.Now()
 	took := func() string { return fmt.Sprintf("%.1f s", time.Since(began).Seconds()) }
 	if err := preflight(l, b); err != nil {
+		dropEmptyState(l)
 		return err
 	}
 	if err := errors.Join(writePKI(l), writeConfiguration(l), makeFolders(l), makeCgroups(), setUpNetwork(l)); err != nil {

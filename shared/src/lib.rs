@@ -1,7 +1,9 @@
 //! Types and pure rules that the webhook, the controller and the command line share.
 //!
 //! - [`api`]: the kinds, their parts, and the CRDs generated from them
+//! - [`config`]: Flink configuration: forms, types, spellings, layers
 //!
 //! Nothing here performs I/O, reads a clock or needs an async runtime.
 
 pub mod api;
+pub mod config;

@@ -198,7 +198,11 @@ impl<K: Configuration> Injector<K> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match self.api.patch(&self.name, &params, &Patch::Apply(&patch)).await {
             Ok(_) => {
-                tracing::info!("wrote caBundle into {lacking} webhook(s) of {} {}", K::RESOURCE, self.name);
+                tracing::info!(
+                    "wrote caBundle into {lacking} webhook(s) of {} {}",
+                    K::RESOURCE,
+                    self.name
+                );
                 self.set_state(BundleState::InPlace);
                 Ok(())
             }

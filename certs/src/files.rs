@@ -104,7 +104,10 @@ impl FileSource {
             .serving
             .is_some_and(|present| present.leaf() == serving.leaf());
         if !same {
-            tracing::info!("serving with the certificate of {origin}, valid until {}", serving.not_after);
+            tracing::info!(
+                "serving with the certificate of {origin}, valid until {}",
+                serving.not_after
+            );
         }
         self.current.set(serving, contents.authority.clone());
         Ok(())

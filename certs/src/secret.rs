@@ -181,7 +181,10 @@ impl SecretSource {
         if same && view.ca_bundle.as_deref() == Some(stored.ca_bundle.as_bytes()) {
             return Ok(());
         }
-        tracing::info!("serving with the certificate of {origin}, valid until {}", serving.not_after);
+        tracing::info!(
+            "serving with the certificate of {origin}, valid until {}",
+            serving.not_after
+        );
         self.current.set(serving, Some(stored.ca_bundle.clone().into_bytes()));
         Ok(())
     }

@@ -9,8 +9,6 @@ CACHE="${SLUICE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sluice}"
 IMAGES="$CACHE/images"
 # Archives that no build asked for in so many days are removed; a build that uses one touches it.
 KEEP_DAYS=14
-# Part of every key: raise it when a change in this file changes what archives hold.
-FORMAT=1
 # How long a build waits for another one that makes the same image, in seconds.
 LOCK_SECONDS=3600
 
@@ -108,13 +106,11 @@ apt_install() {
 	}
 }
 
-# need COMMAND=PACKAGE[,PACKAGE]...: installs the packages whose command is missing.
+# need COMMAND=PACKAGE...: installs the packages whose command is missing.
 need() {
 	local pair missing=()
 	for pair in "$@"; do
-		pair=${pair//,/ }
-		# shellcheck disable=SC2206 # several packages for one command
-		command -v "${pair%%=*}" >/dev/null || missing+=(${pair#*=})
+		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
 	done
 	if [ ${#missing[@]} -gt 0 ]; then
 		need_root
@@ -130,13 +126,13 @@ apt_fetch() {
 }
 
 # inputs_hash DIR FILE-OR-TEXT...: names, executable bits and contents of the files named (folders: all files below,
-# relative to DIR), any other argument as text, the machine's architecture and FORMAT.
+# relative to DIR), any other argument as text, and the machine's architecture.
 inputs_hash() {
 	local dir=$1 arg
 	shift
 	(
 		cd "$dir"
-		printf '%s %s\n' "$FORMAT" "$(uname -m)"
+		uname -m
 		for arg in "$@"; do
 			if [ -e "$arg" ]; then
 				find "$arg" -type f | sort | while read -r file; do
@@ -191,9 +187,4 @@ bud() {
 commit_archive() {
 	bud commit --format oci "$1" "oci-archive:$WORK/out.tmp:$2"
 	mv "$WORK/out.tmp" "$WORK/out"
-}
-
-# product_version: the workspace's version.
-product_version() {
-	sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"$/\1/p' "$REPO/Cargo.toml"
 }

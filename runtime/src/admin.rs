@@ -135,7 +135,6 @@ impl AdminServer {
 }
 
 /// The routes, for tests without a socket.
-#[must_use]
 pub fn router(registry: Registry, readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

@@ -1,0 +1,87 @@
+# `make demo` and `make test` do all of their set-up themselves and can be run again. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
+
+step := tests/tools/step.sh
+cluster := tests/cluster/cluster.sh
+on_cluster := tests/tools/on-cluster.sh
+images := busybox flink-1.20 flink-2.3
+
+.PHONY: help
+help: ## Lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+.PHONY: demo
+demo: setup up ## Shows Sluice at work on a real cluster: a wrong spec refused, a right one running
+	@$(step) "Build the demo" cargo build --quiet --package sluice-e2e --bin demo
+	$(on_cluster) cargo run --quiet --package sluice-e2e --bin demo
+
+.PHONY: test
+test: setup lint test-unit test-chart test-cluster up test-images test-e2e ## Runs every test, the end-to-end ones last
+
+.PHONY: setup
+setup:
+	@$(step) "Check the tools" tests/tools/setup.sh
+
+.PHONY: up
+up: setup ## Starts the one-node cluster with Sluice's and Flink's images loaded
+	@$(step) "Start the cluster" $(cluster) up
+	$(step) "Build and load the images" tests/tools/load-images.sh $(images)
+
+.PHONY: down
+down: ## Removes the cluster and everything it made on this machine
+	@$(step) "Remove the cluster" $(cluster) down
+
+.PHONY: env
+env: ## Prints KUBECONFIG and PATH for: eval "$(make env)"
+	@$(cluster) env
+
+.PHONY: build
+build: setup ## Builds the static release binaries
+	@$(step) "Build the binaries" deploy/images/build.sh binaries
+
+.PHONY: lint
+lint: setup ## Formatting, Clippy, documentation, generated files
+	@$(step) "Check the formatting" cargo fmt --all --check
+	$(step) "Clippy" cargo clippy --quiet --workspace --all-targets --locked -- --deny warnings
+	$(step) "Documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc --quiet --workspace --no-deps --locked
+	$(step) "Generated manifests" deploy/kustomize/generate.sh --check
+
+.PHONY: deny
+deny: setup ## Licences, sources and duplicates of the dependencies (installs cargo-deny)
+	@$(step) "Install cargo-deny" tests/tools/cargo-deny.sh --version
+	$(step) "Check the dependencies" tests/tools/cargo-deny.sh check bans licenses sources
+
+.PHONY: test-unit
+test-unit: setup ## Unit, property and in-process tests
+	@$(step) "Unit tests" cargo test --quiet --workspace --exclude sluice-e2e --locked
+
+.PHONY: test-chart
+test-chart: setup ## The Helm chart, without a cluster
+	@$(step) "Chart tests" tests/chart/test.sh
+
+.PHONY: test-cluster
+test-cluster: setup ## The one-node cluster itself, beside one that may be running
+	@$(step) "Cluster tests" tests/cluster/test.sh
+
+.PHONY: test-images
+test-images: setup ## The images' contents
+	@$(step) "Image tests" tests/images/test.sh
+
+.PHONY: test-e2e
+test-e2e: up ## Sluice on the real cluster with real Flink
+	@$(step) "Chart on the cluster" $(on_cluster) tests/chart/test.sh --cluster
+	printf '\n==> %s\n' "End-to-end tests"
+	$(on_cluster) cargo test --package sluice-e2e --tests --locked -- --test-threads=1
+
+.PHONY: crds
+crds: ## Generates deploy/crds and the plain manifests
+	@cargo run --quiet --package sluice-cli -- crds --output deploy/crds
+	deploy/kustomize/generate.sh
+
+.PHONY: fmt
+fmt: ## Formats the code
+	@cargo fmt --all

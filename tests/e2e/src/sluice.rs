@@ -1,0 +1,128 @@
+//! Sluice itself on the cluster, and its resources.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kube::{Api, Client};
+use sluice_shared::api::FlinkDeployment;
+use sluice_shared::api::status::{FlinkJobState, LifecycleState};
+
+use crate::command::{helm, kubectl};
+use crate::wait::{Seen, until};
+use crate::{Failure, Outcome};
+
+/// Namespace of the release.
+pub const NAMESPACE: &str = "sluice-system";
+/// Name of the release.
+pub const RELEASE: &str = "sluice";
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A file of the repository, as text.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn file(path: &str) -> Outcome<String> {
+    std::fs::read_to_string(root().join(path)).map_err(|e| Failure(format!("cannot read {path}: {e}")))
+}
+
+/// Installs or upgrades the release from this checkout's chart, with `settings` as `--set` arguments, and waits until
+/// its pods are ready.
+///
+/// # Errors
+/// When Helm says no.
+pub async fn install(settings: &[&str]) -> Outcome<String> {
+    let chart = root().join("deploy/helm/sluice");
+    let chart = chart.to_string_lossy().into_owned();
+    let mut arguments = vec![
+        "upgrade",
+        "--install",
+        RELEASE,
+        &chart,
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        "180s",
+        "--set",
+        "image.tag=dev",
+        "--reset-values",
+    ];
+    for setting in settings {
+        arguments.extend(["--set", setting]);
+    }
+    let output = helm(&arguments).await?;
+    if output.success {
+        return Ok(output.stdout);
+    }
+    let pods = kubectl(&["--namespace", NAMESPACE, "describe", "pods"]).await?;
+    Err(Failure(format!(
+        "helm install failed: {}\n{}",
+        output.stderr, pods.stdout
+    )))
+}
+
+/// The image, as a test installs it, and one controller.
+///
+/// # Errors
+/// When Helm says no.
+pub async fn ensure_installed() -> Outcome {
+    install(&[]).await.map(|_| ())
+}
+
+/// `FlinkDeployments` of a namespace.
+#[must_use]
+pub fn deployments(client: &Client, namespace: &str) -> Api<FlinkDeployment> {
+    Api::namespaced(client.clone(), namespace)
+}
+
+/// Lifecycle state, job state and error in a line.
+#[must_use]
+pub fn summary(deployment: &FlinkDeployment) -> String {
+    let Some(status) = &deployment.status else {
+        return "no status".to_owned();
+    };
+    format!(
+        "lifecycle {}, job {}, generation {:?} of {:?}, error {}",
+        status.lifecycle_state.map_or("-", LifecycleState::as_str),
+        status
+            .job_status
+            .as_ref()
+            .and_then(|job| job.state)
+            .map_or("-", FlinkJobState::as_str),
+        status.observed_generation,
+        deployment.metadata.generation,
+        status.error.as_deref().unwrap_or("-"),
+    )
+}
+
+/// Waits until the resource is in `state` for its newest generation.
+///
+/// # Errors
+/// When `limit` passes first.
+pub async fn wait_lifecycle(
+    api: &Api<FlinkDeployment>,
+    name: &str,
+    state: LifecycleState,
+    limit: Duration,
+) -> Outcome<(FlinkDeployment, Duration)> {
+    until(&format!("{name} to be {state}"), limit, || async {
+        let Some(deployment) = api.get_opt(name).await? else {
+            return Ok(Seen::NotYet("no such resource".to_owned()));
+        };
+        let status = deployment.status.clone().unwrap_or_default();
+        Ok(
+            if status.lifecycle_state == Some(state) && status.observed_generation == deployment.metadata.generation {
+                Seen::Yes(deployment)
+            } else {
+                Seen::NotYet(summary(&deployment))
+            },
+        )
+    })
+    .await
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# load-images.sh NAME...: builds the test images NAME... and the product's, and loads them into the cluster. With CLUSTER=existing
+# it builds nothing: there the images have to come from a registry that the cluster reaches.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+if [ "${CLUSTER:-}" = existing ]; then
+    echo "CLUSTER=existing: the cluster has to find localhost/sluice:dev, $* itself" >&2
+    exit 0
+fi
+for name in "$@"; do
+    archive=$("$root/tests/images/build.sh" "$name")
+    "$root/tests/cluster/cluster.sh" load "$archive"
+done
+archive=$("$root/deploy/images/build.sh")
+"$root/tests/cluster/cluster.sh" load "$archive"

@@ -3,9 +3,11 @@
 //! - [`api`]: the kinds, their parts, and the CRDs generated from them
 //! - [`config`]: Flink configuration: forms, types, spellings, layers
 //! - [`diff`]: what changed between two specs, and what that means for what runs
+//! - [`memory`]: from the memory options to the sizes of processes and pods
 //!
 //! Nothing here performs I/O, reads a clock or needs an async runtime.
 
 pub mod api;
 pub mod config;
 pub mod diff;
+pub mod memory;

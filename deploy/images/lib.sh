@@ -9,6 +9,8 @@ CACHE="${SLUICE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sluice}"
 IMAGES="$CACHE/images"
 # Archives that no build asked for in so many days are removed; a build that uses one touches it.
 KEEP_DAYS=14
+# Part of every key: raise it when a change in this file changes what archives hold.
+FORMAT=1
 # How long a build waits for another one that makes the same image, in seconds.
 LOCK_SECONDS=3600
 
@@ -18,6 +20,9 @@ die() {
 	printf 'error: %s\n' "$*" >&2
 	exit 1
 }
+
+# remove DIR: never across a mount, which a killed build may have left.
+remove() { rm -rf --one-file-system "$1"; }
 
 # now: milliseconds since the epoch.
 now() { date +%s%3N; }
@@ -38,7 +43,9 @@ step() {
 	if [ "$rc" -ne 0 ]; then
 		say "--- $text: failed, last lines of its output:"
 		tail -n 30 "$WORK/log" >&2
-		die "$NAME: \"$text\" failed (exit code $rc)$(hint "$WORK/log")"
+		text="$NAME: \"$text\" failed (exit code $rc)$(hint "$WORK/log")"
+		remove "$WORK"
+		die "$text"
 	fi
 	say "$(awk -v ms=$(($(now) - start)) -v n="$NAME" -v t="$text" 'BEGIN { printf "[%s] %-52s %7.1f s", n, t, ms / 1000 }')"
 }
@@ -78,7 +85,11 @@ apt_update() {
 		if apt_get update >"$log" 2>&1; then
 			break
 		fi
-		grep -q 'Could not get lock' "$log" && [ "$i" -lt 60 ] || { cat "$log"; rm -f "$log"; return 1; }
+		if ! grep -q 'Could not get lock' "$log" || [ "$i" -eq 60 ]; then
+			cat "$log"
+			rm -f "$log"
+			return 1
+		fi
 		sleep 2
 	done
 	cat "$log"
@@ -106,11 +117,13 @@ apt_install() {
 	}
 }
 
-# need COMMAND=PACKAGE...: installs the packages whose command is missing.
+# need COMMAND=PACKAGE[,PACKAGE]...: installs the packages whose command is missing.
 need() {
 	local pair missing=()
 	for pair in "$@"; do
-		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+		pair=${pair//,/ }
+		# shellcheck disable=SC2206 # several packages for one command
+		command -v "${pair%%=*}" >/dev/null || missing+=(${pair#*=})
 	done
 	if [ ${#missing[@]} -gt 0 ]; then
 		need_root
@@ -126,13 +139,13 @@ apt_fetch() {
 }
 
 # inputs_hash DIR FILE-OR-TEXT...: names, executable bits and contents of the files named (folders: all files below,
-# relative to DIR), any other argument as text, and the machine's architecture.
+# relative to DIR), any other argument as text, the machine's architecture and FORMAT.
 inputs_hash() {
 	local dir=$1 arg
 	shift
 	(
 		cd "$dir"
-		uname -m
+		printf '%s %s\n' "$FORMAT" "$(uname -m)"
 		for arg in "$@"; do
 			if [ -e "$arg" ]; then
 				find "$arg" -type f | sort | while read -r file; do
@@ -163,12 +176,12 @@ cached() {
 		need_space "$megabytes"
 		start=$(now)
 		WORK="$IMAGES/.work-$name"
-		rm -rf "$WORK"
+		remove "$WORK"
 		mkdir -p "$WORK"
 		"$@"
 		[ -s "$WORK/out" ] || die "$name: the build wrote nothing"
 		mv "$WORK/out" "$file"
-		rm -rf "$WORK"
+		remove "$WORK"
 		find "$IMAGES" -maxdepth 1 -name "$name-????????????????.$suffix" -mtime +"$KEEP_DAYS" -delete
 		say "[$name] built in $((($(now) - start) / 1000)) s, $(du -m "$file" | cut -f1) MB: $file"
 	fi
@@ -187,4 +200,9 @@ bud() {
 commit_archive() {
 	bud commit --format oci "$1" "oci-archive:$WORK/out.tmp:$2"
 	mv "$WORK/out.tmp" "$WORK/out"
+}
+
+# product_version: the workspace's version.
+product_version() {
+	sed -n '/^\[workspace.package\]/,/^\[/s/^version *= *"\(.*\)"$/\1/p' "$REPO/Cargo.toml"
 }

@@ -7,6 +7,7 @@
 # Needs root on Debian 12; installs what it lacks with apt.
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPO=$(cd "$HERE/../.." && pwd)
+# shellcheck disable=SC2034 # lib.sh reads NAME and WORK
 NAME=images
 WORK=
 # shellcheck source=../../deploy/images/lib.sh

@@ -2,7 +2,7 @@
 # busybox:1 from Debian's static busybox: a shell, wget, nc and httpd for pods that only have to run. Sourced by ../build.sh.
 
 busybox_archive() {
-	cached busybox "$(inputs_hash "$REPO" tests/images/busybox deploy/images/lib.sh)" tar 50 busybox_build
+	cached busybox "$(inputs_hash "$REPO" tests/images/busybox)" tar 50 busybox_build
 }
 
 busybox_build() {

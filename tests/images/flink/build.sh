@@ -8,7 +8,7 @@
 flink_dist() {
 	local version
 	version=$(flink_version "$1")
-	cached "flink-dist-$1" "$(inputs_hash "$REPO" tests/images/flink/dist.sh deploy/images/lib.sh "$version")" tar 1500 flink_dist_build "$version"
+	cached "flink-dist-$1" "$(inputs_hash "$REPO" tests/images/flink/dist.sh "$version")" tar 1500 flink_dist_build "$version"
 }
 
 # flink_archive BRANCH: prints the path of the image's archive, with the ref flink:BRANCH.
@@ -18,7 +18,7 @@ flink_archive() {
 	rootfs=$(jre_rootfs)
 	dist=$(flink_dist "$1")
 	examples=$(flink_examples "$1")
-	cached "flink-$1" "$(inputs_hash "$REPO" tests/images/flink deploy/images/lib.sh "$(basename "$rootfs")" "$(basename "$dist")" "$(basename "$examples")")" \
+	cached "flink-$1" "$(inputs_hash "$REPO" tests/images/flink "$(basename "$rootfs")" "$(basename "$dist")" "$(basename "$examples")")" \
 		tar 4000 flink_build "$1" "$version" "$rootfs" "$dist" "$examples"
 }
 

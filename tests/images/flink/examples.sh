@@ -7,7 +7,7 @@ flink_examples() {
 	version=$(flink_version "$1")
 	examples=$(flink_examples_version "$1")
 	cached "flink-examples-$1" \
-		"$(inputs_hash "$REPO" tests/images/flink/examples.sh tests/images/flink/examples.xml tests/images/flink/jar.py deploy/images/lib.sh "$version" "$examples" "$MAVEN_DEPENDENCY_PLUGIN")" \
+		"$(inputs_hash "$REPO" tests/images/flink/examples.sh tests/images/flink/examples.xml tests/images/flink/jar.py "$version" "$examples" "$MAVEN_DEPENDENCY_PLUGIN")" \
 		tar 100 flink_examples_build "$version" "$examples"
 }
 

@@ -5,7 +5,7 @@ JRE_PACKAGES=openjdk-17-jre-headless,procps,gettext-base,ca-certificates
 
 # jre_rootfs: prints the path of the root file system as a tar.
 jre_rootfs() {
-	cached jre-rootfs "$(inputs_hash "$REPO" tests/images/jre deploy/images/lib.sh "$DEBIAN_SUITE" "$JRE_PACKAGES")" tar 1500 jre_build
+	cached jre-rootfs "$(inputs_hash "$REPO" tests/images/jre "$DEBIAN_SUITE" "$JRE_PACKAGES")" tar 1500 jre_build
 }
 
 jre_build() {
@@ -44,6 +44,7 @@ jre_bootstrap() {
 }
 
 jre_sources() {
+	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
 		grep -E " $DEBIAN_SUITE(-updates|-security)? main\$" | sort -u
 }

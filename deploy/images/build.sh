@@ -2,6 +2,7 @@
 # Builds the product image without a daemon: both static binaries and CA certificates, from scratch, for uid 65532.
 #
 #   deploy/images/build.sh            prints the path of the OCI archive on stdout; progress goes to stderr
+#   deploy/images/build.sh binaries   only builds and checks the binaries, and prints the folder they are in
 #
 #   IMAGE_REF        name inside the archive, localhost/sluice:dev by default
 #   IMAGE_REVISION   source revision for the label org.opencontainers.image.revision, none by default
@@ -18,8 +19,8 @@ WORK=
 IMAGE_REF=${IMAGE_REF:-localhost/sluice:dev}
 BINARIES=(sluice-webhook sluice-controller)
 
-[ $# -eq 0 ] || {
-	sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+[ $# -eq 0 ] || [ "$*" = binaries ] || {
+	sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
 
@@ -117,6 +118,10 @@ folder=$(cargo_build)
 for binary in "${BINARIES[@]}"; do
 	check_static "$folder/$binary"
 done
+if [ "${1:-}" = binaries ]; then
+	printf '%s\n' "$folder"
+	exit 0
+fi
 bundle=$(ca_bundle)
 archive=$(product_archive "$folder" "$bundle")
 say "[sluice] image $IMAGE_REF: $(awk -v b="$(stat -c %s "$archive")" 'BEGIN { printf "%.1f MB", b / 1e6 }') ($(for binary in "${BINARIES[@]}"; do

@@ -95,7 +95,7 @@ install_packages() {
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null 2>&1 || fail "missing: ${missing[*]}, and there is no apt-get" "use Debian 12, or a cluster you have: CLUSTER=existing"
     say "installing ${missing[*]}"
-    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${missing[@]}"; } >&2 ||
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"; } >&2 ||
         fail "apt-get could not install ${missing[*]}, see above" "check the network and /etc/apt/sources.list"
     # Debian starts a containerd of its own, of which the cluster makes no use. One that was there before stays as it is.
     case " ${missing[*]} " in *' containerd '*)

@@ -76,7 +76,10 @@ impl Job {
 
 fn condition(deployment: &FlinkDeployment, name: &str) -> Condition {
     let conditions = deployment.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let found = conditions.into_iter().flatten().find(|condition| condition.type_.as_deref() == Some(name));
+    let found = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.type_.as_deref() == Some(name));
     assert!(found.is_some(), "no condition {name} in {conditions:?}");
     found.cloned().unwrap_or_default()
 }

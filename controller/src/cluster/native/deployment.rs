@@ -8,12 +8,11 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
-use serde_json::Value;
 use sluice_shared::config::{ConfigOption, FlinkConfig, Map, OptionValue, options};
 
 use super::config_map::{POD_TEMPLATE_FILE, config_name, pod_template_name};
 use super::parameters::Parameters;
-use crate::cluster::{BuildError, ClusterConfig, LOG4J_FILE, LOGBACK_FILE, MAIN_CONTAINER, text};
+use crate::cluster::{BuildError, ClusterConfig, LOG4J_FILE, LOGBACK_FILE, MAIN_CONTAINER, pod_template, text};
 
 /// Where the TaskManagers' pod template lies in the pod (Flink's `Constants.POD_TEMPLATE_DIR_IN_POD`).
 const POD_TEMPLATE_DIR: &str = "/opt/flink/pod-template";
@@ -25,7 +24,10 @@ pub(super) fn build(parameters: &Parameters, config: &ClusterConfig) -> Result<D
     labels.extend(parameters.job_manager_selector());
     let annotations = parameters.map(&options::JOB_MANAGER_ANNOTATIONS)?;
 
-    let mut template = template(config.job_manager_pod_template.as_ref())?;
+    let mut template = match &config.job_manager_pod_template {
+        Some(template) => pod_template::parse(template, "JobManager")?,
+        None => PodTemplateSpec::default(),
+    };
     let metadata = template.metadata.get_or_insert_default();
     metadata.labels.get_or_insert_default().extend(labels.clone());
     if !annotations.is_empty() {
@@ -39,7 +41,7 @@ pub(super) fn build(parameters: &Parameters, config: &ClusterConfig) -> Result<D
     command(&mut main, parameters)?;
     hadoop(pod, &mut main, parameters)?;
     configuration(pod, &mut main, parameters, config)?;
-    pod_template(pod, &mut main, parameters, config);
+    task_manager_pod_template(pod, &mut main, parameters, config);
     pod.containers.push(main);
 
     Ok(Deployment {
@@ -92,43 +94,6 @@ fn owners(parameters: &Parameters) -> Result<Option<Vec<OwnerReference>>, BuildE
         uid: owner.remove("uid").unwrap_or_default(),
     });
     Ok(Some(owners.collect()))
-}
-
-/// The pod template as Kubernetes has it.
-fn template(template: Option<&Value>) -> Result<PodTemplateSpec, BuildError> {
-    let Some(template) = template else {
-        return Ok(PodTemplateSpec::default());
-    };
-    let mut template = template.clone();
-    texts_of_quantities(&mut template);
-    serde_json::from_value(template).map_err(|problem| BuildError::PodTemplate {
-        component: "JobManager",
-        problem: problem.to_string(),
-    })
-}
-
-/// Kubernetes allows numbers where it expects quantities; the types here want text.
-fn texts_of_quantities(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                let amounts = ["requests", "limits", "overhead"].contains(&name.as_str());
-                match member {
-                    Value::Object(amounts_by_name) if amounts => {
-                        for amount in amounts_by_name.values_mut().filter(|a| a.is_number()) {
-                            *amount = Value::from(amount.to_string());
-                        }
-                    }
-                    Value::Number(number) if ["sizeLimit", "divisor", "storage"].contains(&name.as_str()) => {
-                        *member = Value::from(number.to_string());
-                    }
-                    other => texts_of_quantities(other),
-                }
-            }
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(texts_of_quantities),
-        _ => {}
-    }
 }
 
 /// The template's main container, or a new one. It becomes the last one.
@@ -409,7 +374,7 @@ fn configuration(
 }
 
 /// `PodTemplateMountDecorator`.
-fn pod_template(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters, config: &ClusterConfig) {
+fn task_manager_pod_template(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters, config: &ClusterConfig) {
     if config.task_manager_pod_template.is_none() {
         return;
     }

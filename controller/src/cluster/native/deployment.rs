@@ -3,15 +3,15 @@
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
-    LocalObjectReference, ObjectFieldSelector, PodSpec, PodTemplateSpec, SecretKeySelector, SecretVolumeSource,
-    Toleration, Volume, VolumeMount,
+    LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec,
+    SecretKeySelector, SecretVolumeSource, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use sluice_shared::config::{ConfigOption, FlinkConfig, Map, OptionValue, options};
 
 use super::config_map::{POD_TEMPLATE_FILE, config_name, pod_template_name};
-use super::parameters::Parameters;
+use super::parameters::{CLAIMS, CLAIMS_READ_ONLY, Parameters};
 use crate::cluster::{BuildError, ClusterConfig, LOG4J_FILE, LOGBACK_FILE, MAIN_CONTAINER, pod_template, text};
 
 /// Where the TaskManagers' pod template lies in the pod (Flink's `Constants.POD_TEMPLATE_DIR_IN_POD`).
@@ -38,6 +38,7 @@ pub(super) fn build(parameters: &Parameters, config: &ClusterConfig) -> Result<D
     decorate_pod(pod, parameters)?;
     decorate_main_container(&mut main, parameters)?;
     secrets(pod, &mut main, parameters)?;
+    claims(pod, &mut main, parameters)?;
     command(&mut main, parameters)?;
     hadoop(pod, &mut main, parameters)?;
     configuration(pod, &mut main, parameters, config)?;
@@ -309,6 +310,28 @@ fn secrets(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters) -> 
                 ..SecretVolumeSource::default()
             });
         });
+    }
+    Ok(())
+}
+
+/// `PersistentVolumeClaimMountDecorator`.
+fn claims(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters) -> Result<(), BuildError> {
+    const SUFFIX: &str = "-pvc";
+    /// Longest name of a volume.
+    const LONGEST: usize = 63;
+    let read_only = parameters.flink.value_or_default(&CLAIMS_READ_ONLY)?;
+    for (claim, path) in parameters.map(&CLAIMS)? {
+        let mut name = claim.replace('.', "-");
+        name.truncate(LONGEST - SUFFIX.len());
+        mount(pod, main, &format!("{name}{SUFFIX}"), &path, |volume| {
+            volume.persistent_volume_claim = Some(PersistentVolumeClaimVolumeSource {
+                claim_name: claim,
+                read_only: Some(read_only),
+            });
+        });
+        if let Some(mount) = main.volume_mounts.as_mut().and_then(|mounts| mounts.last_mut()) {
+            mount.read_only = Some(read_only);
+        }
     }
     Ok(())
 }

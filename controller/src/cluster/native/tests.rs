@@ -6,7 +6,7 @@ use sluice_shared::config::DefaultConfiguration;
 use super::*;
 use crate::cluster::{Start, StartFrom, deploy_config};
 
-fn deployment(spec: Value) -> FlinkDeployment {
+fn deployment(spec: &Value) -> FlinkDeployment {
     serde_json::from_value(json!({
         "apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment",
         "metadata": { "name": "basic", "namespace": "flink-jobs", "uid": "cr-uid", "generation": 2 },
@@ -15,7 +15,7 @@ fn deployment(spec: Value) -> FlinkDeployment {
     .unwrap()
 }
 
-fn config(spec: Value) -> ClusterConfig {
+fn config(spec: &Value) -> ClusterConfig {
     let deployment = deployment(spec);
     let log_files = [(
         "log4j-console.properties".to_owned(),
@@ -36,7 +36,7 @@ fn config(spec: Value) -> ClusterConfig {
 }
 
 /// The spec of the basic example, with `more` over it.
-fn basic(more: Value) -> Value {
+fn basic(more: &Value) -> Value {
     let mut spec = json!({
         "image": "flink:1.20",
         "flinkVersion": "v1_20",
@@ -57,7 +57,7 @@ fn basic(more: Value) -> Value {
 }
 
 /// All objects as the controller creates them, as one YAML text.
-fn objects(spec: Value) -> String {
+fn objects(spec: &Value) -> String {
     let cluster = build(&config(spec)).unwrap();
     let owned = cluster.owned_objects("deployment-uid");
     let mut documents = vec![serde_json::to_value(&cluster.deployment).unwrap()];
@@ -105,6 +105,9 @@ fn objects(spec: Value) -> String {
         "kubernetes.rest-service.exposed.type": "Headless_ClusterIP",
         "kubernetes.rest-service.annotations": "r:s",
         "kubernetes.internal-service.annotations": "i:s",
+        "kubernetes.rest-service.labels": "rest:l",
+        "kubernetes.internal-service.labels": "internal:l",
+        "kubernetes.persistent-volume-claims": "my.claim:/data",
         "kubernetes.secrets": "foo:/opt/foo,bar:/opt/bar",
         "kubernetes.env.secretKeyRef": "env:E,secret:s,key:k",
         "kubernetes.flink.log.dir": "/var/log/flink",
@@ -122,12 +125,12 @@ fn objects(spec: Value) -> String {
 }))]
 #[case::host_network("host_network", json!({ "flinkConfiguration": { "kubernetes.hostnetwork.enabled": "true" } }))]
 fn objects_are_built(#[case] name: &str, #[case] more: Value) {
-    insta::assert_snapshot!(name, objects(basic(more)));
+    insta::assert_snapshot!(name, objects(&basic(&more)));
 }
 
 #[test]
 fn the_same_input_gives_the_same_bytes() {
-    assert_eq!(objects(basic(json!({}))), objects(basic(json!({}))));
+    assert_eq!(objects(&basic(&json!({}))), objects(&basic(&json!({}))));
 }
 
 #[rstest]
@@ -172,33 +175,33 @@ fn the_same_input_gives_the_same_bytes() {
     "correct spec.podTemplate or the podTemplate of the TaskManager"
 )]
 fn what_cannot_be_built_is_explained(#[case] more: Value, #[case] message: &str, #[case] fix: &str) {
-    let error = build(&config(basic(more))).unwrap_err();
+    let error = build(&config(&basic(&more))).unwrap_err();
     assert_eq!((error.to_string().as_str(), error.fix().as_str()), (message, fix));
 }
 
 #[test]
 fn an_image_comes_from_the_configuration_the_template_or_the_version() {
-    let image = |spec: Value| {
+    let image = |spec: &Value| {
         let cluster = build(&config(spec)).unwrap();
         let pod = cluster.deployment.spec.unwrap().template.spec.unwrap();
         pod.containers.into_iter().last().unwrap().image.unwrap()
     };
     let template = json!({ "spec": { "containers": [{ "name": "flink-main-container", "image": "mine:1" }] } });
-    assert_eq!(image(basic(json!({ "podTemplate": template }))), "flink:1.20");
+    assert_eq!(image(&basic(&json!({ "podTemplate": template }))), "flink:1.20");
     assert_eq!(
-        image(basic(json!({ "image": null, "podTemplate": template }))),
+        image(&basic(&json!({ "image": null, "podTemplate": template }))),
         "mine:1"
     );
-    assert_eq!(image(basic(json!({ "image": null }))), "flink:1.20");
+    assert_eq!(image(&basic(&json!({ "image": null }))), "flink:1.20");
     assert_eq!(
-        image(basic(json!({ "image": null, "flinkVersion": "v2_1" }))),
+        image(&basic(&json!({ "image": null, "flinkVersion": "v2_1" }))),
         "flink:2.1"
     );
 }
 
 #[test]
 fn the_cluster_learns_nothing_of_the_operators_keys() {
-    let cluster = build(&config(basic(json!({})))).unwrap();
+    let cluster = build(&config(&basic(&json!({})))).unwrap();
     let file = &cluster.config_maps[0].data.as_ref().unwrap()["flink-conf.yaml"];
     assert!(!file.contains("kubernetes.operator."), "{file}");
 }

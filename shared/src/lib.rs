@@ -4,6 +4,7 @@
 //! - [`config`]: Flink configuration: forms, types, spellings, layers
 //! - [`diff`]: what changed between two specs, and what that means for what runs
 //! - [`memory`]: from the memory options to the sizes of processes and pods
+//! - [`rules`]: which specs are refused, and why
 //!
 //! Nothing here performs I/O, reads a clock or needs an async runtime.
 
@@ -11,3 +12,4 @@ pub mod api;
 pub mod config;
 pub mod diff;
 pub mod memory;
+pub mod rules;

@@ -112,7 +112,7 @@ impl FlinkConfig {
             if let Some(text) = self.get(key) {
                 return T::parse(text)
                     .map(Some)
-                    .map_err(|problem| ConfigError::new::<T>(key, text, problem));
+                    .map_err(|problem| ConfigError::new::<T>(key, problem));
             }
             if let Some(value) = T::from_prefixed(&mut self.with_prefix(&format!("{key}."))) {
                 return Ok(Some(value));

@@ -45,7 +45,7 @@ impl<T: OptionValue> ConfigOption<T> {
     /// When there is none.
     pub fn default_value(&self) -> Result<T, ConfigError> {
         let text = self.default.ok_or(ConfigError::NotSet { key: self.key })?;
-        T::parse(text).map_err(|problem| ConfigError::new::<T>(self.key, text, problem))
+        T::parse(text).map_err(|problem| ConfigError::new::<T>(self.key, problem))
     }
 }
 
@@ -69,7 +69,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn new<T: OptionValue>(key: &str, _text: &str, problem: String) -> Self {
+    pub(super) fn new<T: OptionValue>(key: &str, problem: String) -> Self {
         let problem = if is_sensitive_key(key) {
             format!("the value (hidden) is no {}", T::KIND)
         } else {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::option::{ConfigOption, Map, option_enum};
+use super::option::{ConfigOption, Map, OptionValue, option_enum};
 use super::{ConfigError, FlinkConfig, MemorySize};
 use crate::api::status::{CheckpointType, SavepointFormat};
 
@@ -59,14 +59,43 @@ option_enum!(
     }
 );
 
-/// `key`, `aliases` and `default` of an option, whatever its type, and whether the default is of that type.
-#[cfg(test)]
-type Row = (
-    &'static str,
-    &'static [&'static str],
-    Option<&'static str>,
-    fn() -> bool,
-);
+/// An option, whatever its type.
+struct Known {
+    key: &'static str,
+    aliases: &'static [&'static str],
+    /// Whether a text is of the option's type.
+    check: fn(&str, &str) -> Result<(), ConfigError>,
+    #[cfg(test)]
+    default: Option<&'static str>,
+}
+
+fn known(key: &str) -> Option<&'static Known> {
+    ALL.iter()
+        .find(|option| option.key == key)
+        .or_else(|| ALL.iter().find(|option| option.aliases.contains(&key)))
+}
+
+/// Whether `text` is of the type of the option `key`, in whichever spelling. Nothing is wrong with unknown keys.
+///
+/// # Errors
+/// What is wrong, without the value where the key is sensitive.
+pub fn check(key: &str, text: &str) -> Result<(), ConfigError> {
+    known(key).map_or(Ok(()), |option| (option.check)(key, text))
+}
+
+/// The canonical key of the option that `key` is an older spelling of; `None` where it is canonical or unknown.
+#[must_use]
+pub fn canonical_key(key: &str) -> Option<&'static str> {
+    known(key)
+        .map(|option| option.key)
+        .filter(|canonical| *canonical != key)
+}
+
+fn check_type<T: OptionValue>(key: &str, text: &str) -> Result<(), ConfigError> {
+    T::parse(text)
+        .map(|_| ())
+        .map_err(|problem| ConfigError::new::<T>(key, problem))
+}
 
 macro_rules! options {
     ($($(#[$meta:meta])* $name:ident: $type:ty = $key:literal $([$($alias:literal),*])? $(= $default:literal)?;)+) => {
@@ -76,10 +105,13 @@ macro_rules! options {
                 ConfigOption::new($key, &[$($($alias),*)?], options!(@default $($default)?));
         )+
 
-        #[cfg(test)]
-        const ALL: &[Row] = &[$(
-            ($name.key, $name.aliases, $name.default, || $name.default.is_none() || $name.default_value().is_ok())
-        ),+];
+        const ALL: &[Known] = &[$(Known {
+            key: $name.key,
+            aliases: $name.aliases,
+            check: check_type::<$type>,
+            #[cfg(test)]
+            default: $name.default,
+        }),+];
     };
     (@default) => { None };
     (@default $default:literal) => { Some($default) };
@@ -100,7 +132,7 @@ options! {
     /// Failed checkpoints in a row that a job survives.
     TOLERABLE_FAILED_CHECKPOINTS: i32 = "execution.checkpointing.tolerable-failed-checkpoints" = "0";
     /// What remains of the last checkpoint when the job ends.
-    CHECKPOINT_RETENTION: CheckpointRetention = "execution.checkpointing.externalized-checkpoint-retention" ["execution.checkpointing.externalized-checkpoint-retention-mode"];
+    CHECKPOINT_RETENTION: CheckpointRetention = "execution.checkpointing.externalized-checkpoint-retention";
     /// Savepoint or checkpoint that the job starts from.
     SAVEPOINT_PATH: String = "execution.savepoint.path" ["execution.state-recovery.path"];
     /// Start although some state fits no operator.
@@ -477,18 +509,31 @@ mod tests {
 
     #[test]
     fn every_default_is_of_its_options_type() {
-        for (key, _, default, is_valid) in ALL {
-            assert!(is_valid(), "{key}: {default:?}");
+        for option in ALL {
+            if let Some(default) = option.default {
+                assert_eq!((option.check)(option.key, default), Ok(()));
+            }
         }
     }
 
     #[test]
     fn keys_are_unique_and_no_option_is_its_own_alias() {
         let mut seen = BTreeSet::new();
-        for (key, aliases, ..) in ALL {
-            assert!(seen.insert(key), "{key} is defined twice");
-            assert!(!aliases.contains(key), "{key}");
+        for option in ALL {
+            assert!(seen.insert(option.key), "{} is defined twice", option.key);
+            assert!(!option.aliases.contains(&option.key), "{}", option.key);
         }
+    }
+
+    #[test]
+    fn any_spelling_is_checked() {
+        assert_eq!(check("parallelism.default", "2"), Ok(()));
+        assert_eq!(check("unheard.of", "anything"), Ok(()));
+        assert!(check("parallelism.default", "two").is_err());
+        assert!(check("web.port", "http").is_err());
+        assert_eq!(canonical_key("high-availability"), Some("high-availability.type"));
+        assert_eq!(canonical_key("high-availability.type"), None);
+        assert_eq!(canonical_key("unheard.of"), None);
     }
 
     #[rstest]

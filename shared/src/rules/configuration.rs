@@ -1,0 +1,209 @@
+//! `spec.flinkConfiguration`.
+
+use super::report::Findings;
+use super::subject::{Deployment, SessionJob, setting};
+use super::table::{CLUSTERS, Check, Rule, SESSION_JOBS, Severity};
+use crate::api::FlinkVersion;
+use crate::config::options::{
+    AUTOSCALER_PREFIX, HA_CLUSTER_ID, HEALTH_CHECK_ENABLED, JM_DEPLOYMENT_RECOVERY_ENABLED, KUBERNETES_CLUSTER_ID,
+    KUBERNETES_NAMESPACE, OPERATOR_PREFIX, ROLLBACK_ENABLED, is_ha_enabled,
+};
+use crate::config::{ConfigError, FlattenError, FlinkConfig, options, redact};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "config-shape",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse,
+        what: "flinkConfiguration is a map, flat or nested, of texts, numbers, booleans and lists of these",
+        why: "Nothing else has a form in Flink's configuration",
+        fix: "write a map of keys to values",
+        since: "0.1",
+        check: Check::Deployment(configuration_is_a_map),
+    },
+    Rule {
+        code: "job-config-shape",
+        kinds: SESSION_JOBS,
+        severity: Severity::Refuse,
+        what: "flinkConfiguration is a map, flat or nested, of texts, numbers, booleans and lists of these",
+        why: "Nothing else has a form in Flink's configuration",
+        fix: "write a map of keys to values",
+        since: "0.1",
+        check: Check::SessionJob(job_configuration_is_a_map),
+    },
+    Rule {
+        code: "config-forbidden",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse,
+        what: "flinkConfiguration does not set kubernetes.namespace, kubernetes.cluster-id or high-availability.cluster-id",
+        why: "They are set from the resource's own namespace and name",
+        fix: "remove the key",
+        since: "0.1",
+        check: Check::Deployment(forbidden_keys_are_absent),
+    },
+    Rule {
+        code: "config-value",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse,
+        what: "Values of known options have the option's type",
+        why: "Flink or the controller would fail on them later",
+        fix: "write a value of the option's type",
+        since: "0.1",
+        check: Check::Deployment(values_are_readable),
+    },
+    Rule {
+        code: "job-config-value",
+        kinds: SESSION_JOBS,
+        severity: Severity::Refuse,
+        what: "Values of known options have the option's type",
+        why: "Flink or the controller would fail on them later",
+        fix: "write a value of the option's type",
+        since: "0.1",
+        check: Check::SessionJob(job_values_are_readable),
+    },
+    Rule {
+        code: "config-key-prefix",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse,
+        what: "From Flink 2.0 on, no key is the beginning of another key",
+        why: "config.yaml of Flink 2 is nested: a key cannot hold a value and further keys",
+        fix: "use the key's present spelling",
+        since: "0.1",
+        check: Check::Deployment(keys_can_be_nested),
+    },
+    Rule {
+        code: "rollback-needs-ha",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse,
+        what: "High availability is on where kubernetes.operator.deployment.rollback.enabled is true",
+        why: "A rollback restores the job from high-availability metadata",
+        fix: "set high-availability.type: kubernetes and high-availability.storageDir, or turn rollback off",
+        since: "0.1",
+        check: Check::Deployment(rollback_has_ha),
+    },
+    Rule {
+        code: "health-check-needs-recovery",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse,
+        what: "kubernetes.operator.jm-deployment-recovery.enabled is not false where kubernetes.operator.cluster.health-check.enabled is true",
+        why: "An unhealthy job is restarted by the same means as a lost JobManager",
+        fix: "remove kubernetes.operator.jm-deployment-recovery.enabled: false, or turn the health check off",
+        since: "0.1",
+        check: Check::Deployment(health_check_has_recovery),
+    },
+];
+
+fn configuration_is_a_map(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    if let Err(error) = &subject.written {
+        add_shape(subject.root, error, findings);
+    }
+}
+
+fn job_configuration_is_a_map(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
+    if let Err(error) = &subject.written {
+        add_shape("spec", error, findings);
+    }
+}
+
+fn add_shape(root: &str, error: &FlattenError, findings: &mut Findings<'_>) {
+    let path = match error.key() {
+        Some(key) => format!("{root}.flinkConfiguration[{key}]"),
+        None => format!("{root}.flinkConfiguration"),
+    };
+    match error {
+        FlattenError::NotAMap { found } => findings.add(path, format!("the configuration is {found}, not a map")),
+        FlattenError::ListElement { index, found, .. } => findings.add_with_fix(
+            path,
+            format!("element {index} of the list is {found}"),
+            "write the elements as text or as flat maps",
+        ),
+    }
+}
+
+fn forbidden_keys_are_absent(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    for (key, source) in [
+        (KUBERNETES_NAMESPACE.key, "namespace"),
+        (KUBERNETES_CLUSTER_ID.key, "name"),
+        (HA_CLUSTER_ID.key, "name"),
+    ] {
+        if let Some(value) = subject.config.get(key) {
+            let message = format!("{key} must not be set: it always follows the resource's {source}");
+            let fix = if subject.written.as_ref().is_ok_and(|written| written.contains(key)) {
+                "remove the key"
+            } else {
+                "ask your administrator to remove the key from the operator's default configuration"
+            };
+            findings.add_value(subject.config_path(key), value, message, fix);
+        }
+    }
+}
+
+fn values_are_readable(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    if let Ok(written) = &subject.written {
+        add_unreadable(subject.root, written, findings);
+    }
+}
+
+fn job_values_are_readable(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
+    if let Ok(written) = &subject.written {
+        add_unreadable("spec", written, findings);
+    }
+}
+
+fn add_unreadable(root: &str, written: &FlinkConfig, findings: &mut Findings<'_>) {
+    for (key, text) in written.iter() {
+        if let Err(ConfigError::Value { problem, .. }) = options::check(key, text) {
+            findings.add_value(
+                format!("{root}.flinkConfiguration[{key}]"),
+                redact(key, text),
+                problem,
+                "write a value of the option's type",
+            );
+        }
+    }
+}
+
+fn keys_can_be_nested(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    if subject.spec.flink_version.is_none_or(|v| v < FlinkVersion::V2_0) {
+        return;
+    }
+    let shipped = |key: &str| !key.starts_with(OPERATOR_PREFIX) && !key.starts_with(AUTOSCALER_PREFIX);
+    for (key, _) in subject.config.iter().filter(|(key, _)| shipped(key)) {
+        let below = format!("{key}.");
+        let Some((longer, _)) = subject.config.with_prefix(&below).next() else {
+            continue;
+        };
+        let fix = match options::canonical_key(key) {
+            Some(canonical) => format!("write {canonical} instead of {key}"),
+            None => "use the present spelling of one of them".to_owned(),
+        };
+        findings.add_with_fix(
+            subject.config_path(key),
+            format!("{key} cannot stand beside {below}{longer} in Flink 2's nested configuration"),
+            fix,
+        );
+    }
+}
+
+fn rollback_has_ha(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    if setting(&subject.config, &ROLLBACK_ENABLED) == Some(true) && is_ha_enabled(&subject.config) != Ok(true) {
+        findings.add(
+            subject.config_path(ROLLBACK_ENABLED.key),
+            "rollback is on, but high availability is off",
+        );
+    }
+}
+
+fn health_check_has_recovery(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    if setting(&subject.config, &HEALTH_CHECK_ENABLED) == Some(true)
+        && setting(&subject.config, &JM_DEPLOYMENT_RECOVERY_ENABLED) == Some(false)
+    {
+        findings.add(
+            subject.config_path(HEALTH_CHECK_ENABLED.key),
+            format!(
+                "the health check is on, but {} is false",
+                JM_DEPLOYMENT_RECOVERY_ENABLED.key
+            ),
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! Validation: which specs are refused, which are warned of, and why.
+//!
+//! A rule is one plain function and one [`Rule`] row that describes it; rows and functions of one subject share a file,
+//! and [`all`] lists every row in the order in which rules run. A rule that is to be added needs nothing else: write the
+//! function, add the row, and add a case to `tests/cases.rs` that it refuses (a test demands one for every row).
+//!
+//! Every rule runs and every violation is returned, in a stable order. [`validate`] is for admission: it also decides
+//! whether there is anything to check at all. [`Valid::check`] is for the steps that act on a spec: it always checks, and
+//! what it returns is the proof.
+
+pub mod blue_green;
+pub mod change;
+pub mod configuration;
+pub mod ingress;
+pub mod job;
+pub mod logging;
+mod lookup;
+pub mod name;
+mod report;
+pub mod resources;
+pub mod service_account;
+pub mod session_job;
+pub mod shape;
+pub mod snapshot;
+mod subject;
+mod table;
+mod valid;
+pub mod version;
+
+#[cfg(test)]
+mod tests;
+
+use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use lookup::{Lookup, Lookups, NoLookups};
+pub use report::{Findings, Report, Violation, Warning};
+pub use subject::{BlueGreen, Deployment, Job, SessionJob, Snapshot};
+pub use table::{Check, Kind, Rule, Severity, all};
+pub use valid::Valid;
+
+use crate::api::{
+    FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, labels, without_nulls,
+};
+use crate::config::{DefaultConfiguration, FlinkConfig};
+
+/// What rules need to know beside the object.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    /// The administrator's configuration.
+    pub defaults: &'a DefaultConfiguration,
+    /// Other objects.
+    pub lookups: &'a dyn Lookups,
+}
+
+/// A kind that has rules.
+pub trait Validate: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned {
+    /// Runs every rule.
+    fn check(&self, environment: &Environment<'_>) -> Report;
+
+    /// The configuration that the object means: all defaults and what the object itself says. Parts that cannot be
+    /// read are left out; a rule refuses them.
+    fn effective_config(&self, environment: &Environment<'_>) -> FlinkConfig;
+
+    /// Whether both want the same.
+    fn same_spec(&self, other: &Self) -> bool;
+}
+
+/// Judges a create (no `old`) or an update for admission.
+///
+/// Nothing is refused where the spec does not change, where the object is being deleted, or where it is only there to
+/// test the operator (canary label): an old mistake never stands in the way of status, labels or finalizers.
+#[must_use]
+pub fn validate<K: Validate>(object: &K, old: Option<&K>, environment: &Environment<'_>) -> Report {
+    if is_exempt(object.meta()) || old.is_some_and(|old| old.same_spec(object)) {
+        return Report::default();
+    }
+    object.check(environment)
+}
+
+/// [`validate`] for a `FlinkDeployment`.
+#[must_use]
+pub fn validate_deployment(
+    object: &FlinkDeployment,
+    old: Option<&FlinkDeployment>,
+    environment: &Environment<'_>,
+) -> Report {
+    validate(object, old, environment)
+}
+
+/// [`validate`] for a `FlinkSessionJob`.
+#[must_use]
+pub fn validate_session_job(
+    object: &FlinkSessionJob,
+    old: Option<&FlinkSessionJob>,
+    environment: &Environment<'_>,
+) -> Report {
+    validate(object, old, environment)
+}
+
+/// [`validate`] for a `FlinkStateSnapshot`.
+#[must_use]
+pub fn validate_snapshot(
+    object: &FlinkStateSnapshot,
+    old: Option<&FlinkStateSnapshot>,
+    environment: &Environment<'_>,
+) -> Report {
+    validate(object, old, environment)
+}
+
+/// [`validate`] for a `FlinkBlueGreenDeployment`.
+#[must_use]
+pub fn validate_blue_green(
+    object: &FlinkBlueGreenDeployment,
+    old: Option<&FlinkBlueGreenDeployment>,
+    environment: &Environment<'_>,
+) -> Report {
+    validate(object, old, environment)
+}
+
+/// Judges JSON as `kind`: parts that do not fit the type are violations too, and the rest is judged without them.
+#[must_use]
+pub fn validate_json(kind: Kind, object: &Value, old: Option<&Value>, environment: &Environment<'_>) -> Report {
+    match kind {
+        Kind::FlinkDeployment => validate_value::<FlinkDeployment>(object, old, environment),
+        Kind::FlinkSessionJob => validate_value::<FlinkSessionJob>(object, old, environment),
+        Kind::FlinkStateSnapshot => validate_value::<FlinkStateSnapshot>(object, old, environment),
+        Kind::FlinkBlueGreenDeployment => validate_value::<FlinkBlueGreenDeployment>(object, old, environment),
+    }
+}
+
+fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment: &Environment<'_>) -> Report {
+    let spec = |value: &Value| without_nulls(value.get("spec").cloned().unwrap_or_default());
+    if old.is_some_and(|old| spec(old) == spec(object)) {
+        return Report::default();
+    }
+    let (object, misfits) = shape::read::<K>(object);
+    let Some(object) = object else {
+        return Report {
+            violations: misfits,
+            ..Report::default()
+        };
+    };
+    if is_exempt(object.meta()) {
+        return Report::default();
+    }
+    let mut report = object.check(environment);
+    // What was left out cannot be missed as well.
+    report.violations.retain(|violation| {
+        !misfits
+            .iter()
+            .any(|misfit| violation.path == misfit.path || violation.path.starts_with(&format!("{}.", misfit.path)))
+    });
+    report.violations.splice(0..0, misfits);
+    report
+}
+
+fn is_exempt(metadata: &kube::core::ObjectMeta) -> bool {
+    metadata.deletion_timestamp.is_some()
+        || metadata
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(labels::CANARY))
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+impl Validate for FlinkDeployment {
+    fn check(&self, environment: &Environment<'_>) -> Report {
+        let mut report = Report::default();
+        let subject = Deployment::new(self, environment);
+        table::run_deployment(Kind::FlinkDeployment, &subject, &mut report);
+        report
+    }
+
+    fn effective_config(&self, environment: &Environment<'_>) -> FlinkConfig {
+        Deployment::new(self, environment).config
+    }
+
+    fn same_spec(&self, other: &Self) -> bool {
+        self.spec == other.spec
+    }
+}
+
+impl Validate for FlinkSessionJob {
+    fn check(&self, environment: &Environment<'_>) -> Report {
+        let mut report = Report::default();
+        let subject = SessionJob::new(self, environment);
+        table::run_session_job(&subject, &mut report);
+        report
+    }
+
+    fn effective_config(&self, environment: &Environment<'_>) -> FlinkConfig {
+        SessionJob::new(self, environment).config
+    }
+
+    fn same_spec(&self, other: &Self) -> bool {
+        self.spec == other.spec
+    }
+}
+
+impl Validate for FlinkStateSnapshot {
+    fn check(&self, environment: &Environment<'_>) -> Report {
+        let mut report = Report::default();
+        table::run_snapshot(&Snapshot::new(self, environment), &mut report);
+        report
+    }
+
+    fn effective_config(&self, environment: &Environment<'_>) -> FlinkConfig {
+        environment
+            .defaults
+            .for_resource(subject::namespace_of(&self.metadata), None)
+    }
+
+    fn same_spec(&self, other: &Self) -> bool {
+        self.spec == other.spec
+    }
+}
+
+impl Validate for FlinkBlueGreenDeployment {
+    fn check(&self, environment: &Environment<'_>) -> Report {
+        let mut report = Report::default();
+        table::run_blue_green(&BlueGreen::new(self, environment), &mut report);
+        report
+    }
+
+    fn effective_config(&self, environment: &Environment<'_>) -> FlinkConfig {
+        BlueGreen::new(self, environment)
+            .template
+            .map(|template| template.config)
+            .unwrap_or_default()
+    }
+
+    fn same_spec(&self, other: &Self) -> bool {
+        self.spec == other.spec
+    }
+}

@@ -1,0 +1,155 @@
+//! What the rules found.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::table::{Rule, Severity};
+
+/// Why a spec is refused: one mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Field, as `spec.jobManager.resource.memory` or `spec.flinkConfiguration[rest.port]`.
+    pub path: String,
+    /// Stable code of the rule, in kebab case.
+    pub code: Cow<'static, str>,
+    /// What is wrong: a clause without a full stop, with the offending value unless that is secret.
+    pub message: String,
+    /// What to do about it: a clause without a full stop.
+    pub fix: String,
+    /// The offending value, where there is one; [`crate::config::REDACTED`] where it is secret.
+    pub value: Option<String>,
+}
+
+impl Violation {
+    /// Message, fix and code, for where the path is already shown.
+    #[must_use]
+    pub fn text(&self) -> String {
+        text(&self.message, &self.fix, &self.code)
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.text())
+    }
+}
+
+/// What is legal but will hurt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Field.
+    pub path: String,
+    /// Stable code of the rule, in kebab case.
+    pub code: Cow<'static, str>,
+    /// What will hurt: a clause without a full stop.
+    pub message: String,
+    /// What to do about it: a clause without a full stop.
+    pub fix: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, text(&self.message, &self.fix, &self.code))
+    }
+}
+
+fn text(message: &str, fix: &str, code: &str) -> String {
+    let mut first = fix.chars();
+    let fix = first
+        .next()
+        .map(|c| c.to_uppercase().chain(first).collect::<String>())
+        .unwrap_or_default();
+    format!("{message}. {fix}. [{code}]")
+}
+
+/// Everything the rules found, in the order of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Why the spec is refused; it is not where this is empty.
+    pub violations: Vec<Violation>,
+    /// What is legal but will hurt.
+    pub warnings: Vec<Warning>,
+}
+
+impl Report {
+    /// Whether nothing is refused.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Adds what `other` found.
+    pub fn extend(&mut self, other: Self) {
+        self.violations.extend(other.violations);
+        self.warnings.extend(other.warnings);
+    }
+}
+
+/// The violations, one a line.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.violations.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{violation}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Report {}
+
+/// Where a rule puts what it finds. It adds the rule's code, and files findings as violations or warnings by the rule's
+/// severity.
+#[derive(Debug)]
+pub struct Findings<'r> {
+    rule: &'static Rule,
+    report: &'r mut Report,
+}
+
+impl<'r> Findings<'r> {
+    pub(super) fn new(rule: &'static Rule, report: &'r mut Report) -> Self {
+        Self { rule, report }
+    }
+
+    /// `path` is wrong as `message` says; the rule's own fix applies.
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.push(path.into(), message.into(), self.rule.fix.to_owned(), None);
+    }
+
+    /// `path` is wrong as `message` says, with a fix for this very case.
+    pub fn add_with_fix(&mut self, path: impl Into<String>, message: impl Into<String>, fix: impl Into<String>) {
+        self.push(path.into(), message.into(), fix.into(), None);
+    }
+
+    /// `value` at `path` is wrong as `message` says. The caller has redacted `value` where it is secret.
+    pub fn add_value(
+        &mut self,
+        path: impl Into<String>,
+        value: impl Into<String>,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.push(path.into(), message.into(), fix.into(), Some(value.into()));
+    }
+
+    fn push(&mut self, path: String, message: String, fix: String, value: Option<String>) {
+        let code = Cow::Borrowed(self.rule.code);
+        match self.rule.severity {
+            Severity::Refuse => self.report.violations.push(Violation {
+                path,
+                code,
+                message,
+                fix,
+                value,
+            }),
+            Severity::Warn => self.report.warnings.push(Warning {
+                path,
+                code,
+                message,
+                fix,
+            }),
+        }
+    }
+}

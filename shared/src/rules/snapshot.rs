@@ -1,0 +1,91 @@
+//! `FlinkStateSnapshot`.
+
+use super::report::Findings;
+use super::subject::Snapshot;
+use super::table::{Check, Rule, SNAPSHOTS, Severity};
+use crate::api::snapshot::SnapshotState;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "snapshot-kind",
+        kinds: SNAPSHOTS,
+        severity: Severity::Refuse,
+        what: "Exactly one of savepoint and checkpoint is given",
+        why: "A snapshot is one or the other",
+        fix: "set either savepoint: {} or checkpoint: {}",
+        since: "0.1",
+        check: Check::Snapshot(exactly_one_kind_is_given),
+    },
+    Rule {
+        code: "snapshot-reference-missing",
+        kinds: SNAPSHOTS,
+        severity: Severity::Refuse,
+        what: "jobReference names kind and name of the job, unless savepoint.alreadyExists is true",
+        why: "The snapshot is taken of that job",
+        fix: "set jobReference.kind to FlinkDeployment or FlinkSessionJob, and jobReference.name",
+        since: "0.1",
+        check: Check::Snapshot(reference_is_given),
+    },
+    Rule {
+        code: "snapshot-target-missing",
+        kinds: SNAPSHOTS,
+        severity: Severity::Refuse,
+        what: "The resource that jobReference names exists when the snapshot is created",
+        why: "There is nothing to take a snapshot of otherwise",
+        fix: "name a FlinkDeployment or FlinkSessionJob in the snapshot's own namespace",
+        since: "0.1",
+        check: Check::Snapshot(target_exists),
+    },
+];
+
+fn exactly_one_kind_is_given(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
+    let message = match (&subject.spec().savepoint, &subject.spec().checkpoint) {
+        (None, None) => "neither savepoint nor checkpoint is given",
+        (Some(_), Some(_)) => "both savepoint and checkpoint are given",
+        _ => return,
+    };
+    findings.add("spec", message);
+}
+
+/// Whether there is a savepoint already, so that no job is needed.
+fn already_exists(subject: &Snapshot<'_>) -> bool {
+    subject
+        .spec()
+        .savepoint
+        .as_ref()
+        .is_some_and(|savepoint| savepoint.already_exists == Some(true))
+}
+
+fn reference_is_given(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
+    if already_exists(subject) {
+        return;
+    }
+    let Some(reference) = &subject.spec().job_reference else {
+        findings.add("spec.jobReference", "jobReference is missing");
+        return;
+    };
+    if reference.kind.is_none() {
+        findings.add("spec.jobReference.kind", "jobReference has no kind");
+    }
+    if reference.name.as_deref().is_none_or(|name| name.trim().is_empty()) {
+        findings.add("spec.jobReference.name", "jobReference has no name");
+    }
+}
+
+fn target_exists(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
+    let state = subject.object.status.as_ref().and_then(|status| status.state);
+    let begun = state.is_some_and(|state| state != SnapshotState::TriggerPending);
+    if already_exists(subject) || begun || subject.target_exists != Some(false) {
+        return;
+    }
+    if let Some(reference) = &subject.spec().job_reference {
+        let kind = reference.kind.map_or("resource", |kind| kind.as_str());
+        let name = reference.name.as_deref().unwrap_or_default();
+        findings.add_value(
+            "spec.jobReference.name",
+            name,
+            format!("there is no {kind} \"{name}\" in namespace {}", subject.namespace),
+            "name a FlinkDeployment or FlinkSessionJob in the snapshot's own namespace",
+        );
+    }
+}

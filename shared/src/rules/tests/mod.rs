@@ -1,0 +1,415 @@
+//! Every rule refuses what it is there for, nothing refuses a good object, and nobody is refused for an old mistake.
+
+mod cases;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::reconciled::{ReconciliationMetadata, encode};
+use crate::config::REDACTED;
+use cases::{Case, cases};
+
+/// A cluster that holds a session cluster, an application cluster and a session job.
+struct Cluster;
+
+impl Lookups for Cluster {
+    fn deployment(&self, namespace: &str, name: &str) -> Lookup<FlinkDeployment> {
+        let mut deployment: FlinkDeployment = serde_json::from_value(good(Kind::FlinkDeployment)).unwrap();
+        match (namespace, name) {
+            ("team-a", "session") => deployment.spec.job = None,
+            ("team-a", "application") => {}
+            _ => return Lookup::Missing,
+        }
+        Lookup::Found(Arc::new(deployment))
+    }
+
+    fn session_job(&self, namespace: &str, name: &str) -> Lookup<FlinkSessionJob> {
+        if (namespace, name) == ("team-a", "session-job") {
+            Lookup::Found(Arc::new(serde_json::from_value(good(Kind::FlinkSessionJob)).unwrap()))
+        } else {
+            Lookup::Missing
+        }
+    }
+}
+
+/// An object that no rule refuses or warns of.
+fn good(kind: Kind) -> Value {
+    let deployment = json!({
+        "image": "flink:1.20",
+        "flinkVersion": "v1_20",
+        "serviceAccount": "flink",
+        "flinkConfiguration": { "taskmanager.numberOfTaskSlots": "2" },
+        "jobManager": { "resource": { "memory": "2048m", "cpu": 1 } },
+        "taskManager": { "resource": { "memory": "2048m", "cpu": 1 } },
+        "job": { "jarURI": "local:///opt/flink/job.jar", "parallelism": 2, "upgradeMode": "stateless" },
+    });
+    let spec = match kind {
+        Kind::FlinkDeployment => deployment,
+        Kind::FlinkSessionJob => json!({
+            "deploymentName": "session",
+            "job": { "jarURI": "https://repo.example.com/job.jar", "parallelism": 2 },
+        }),
+        Kind::FlinkStateSnapshot => json!({
+            "jobReference": { "kind": "FlinkDeployment", "name": "application" },
+            "savepoint": { "path": "s3://bucket/savepoints" },
+        }),
+        Kind::FlinkBlueGreenDeployment => json!({ "template": { "spec": deployment } }),
+    };
+    json!({
+        "apiVersion": "flink.apache.org/v1beta1",
+        "kind": kind.as_str(),
+        "metadata": { "name": "my-job", "namespace": "team-a" },
+        "spec": spec,
+    })
+}
+
+/// RFC 7386: `null` removes.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, value) in patch {
+        if value.is_null() {
+            target.as_object_mut().unwrap().remove(name);
+        } else {
+            merge(&mut target[name.as_str()], value);
+        }
+    }
+}
+
+/// The good object of `kind`, changed.
+fn changed(kind: Kind, patch: &Value) -> Value {
+    let mut object = good(kind);
+    merge(&mut object, patch);
+    object
+}
+
+/// `status` that says that the good object, changed by `patch`, was acted on last.
+fn acted_on(kind: Kind, patch: &Value) -> Value {
+    let object = changed(kind, patch);
+    let text = encode(&object["spec"], &ReconciliationMetadata::new(false)).unwrap();
+    if kind == Kind::FlinkBlueGreenDeployment {
+        return json!({ "lastReconciledSpec": json!({ "spec": object["spec"] }).to_string() });
+    }
+    json!({ "reconciliationStatus": { "lastReconciledSpec": text } })
+}
+
+fn judge(kind: Kind, object: &Value, old: Option<&Value>) -> Report {
+    judge_with(&DefaultConfiguration::default(), kind, object, old)
+}
+
+fn judge_with(defaults: &DefaultConfiguration, kind: Kind, object: &Value, old: Option<&Value>) -> Report {
+    let environment = Environment {
+        defaults,
+        lookups: &Cluster,
+    };
+    validate_json(kind, object, old, &environment)
+}
+
+fn codes(report: &Report) -> Vec<&str> {
+    report.violations.iter().map(|v| v.code.as_ref()).collect()
+}
+
+#[rstest]
+fn a_good_object_is_taken(
+    #[values(
+        Kind::FlinkDeployment,
+        Kind::FlinkSessionJob,
+        Kind::FlinkStateSnapshot,
+        Kind::FlinkBlueGreenDeployment
+    )]
+    kind: Kind,
+) {
+    assert_eq!(judge(kind, &good(kind), None), Report::default());
+}
+
+#[test]
+fn every_case_is_found_by_its_rule_alone() {
+    for Case {
+        code,
+        kind,
+        patch,
+        finds,
+    } in cases()
+    {
+        let report = judge(kind, &changed(kind, &patch), None);
+        let found: Vec<(&str, &str)> = report
+            .violations
+            .iter()
+            .map(|v| (v.code.as_ref(), v.path.as_str()))
+            .chain(report.warnings.iter().map(|w| (w.code.as_ref(), w.path.as_str())))
+            .collect();
+        let expected: Vec<(&str, &str)> = finds.iter().map(|path| (code, *path)).collect();
+        assert_eq!(found, expected, "{kind} with {patch}");
+    }
+}
+
+#[test]
+fn every_rule_has_a_case_for_every_kind_of_code() {
+    let cased: BTreeSet<&str> = cases().iter().filter(|c| !c.finds.is_empty()).map(|c| c.code).collect();
+    let rules: BTreeSet<&str> = all().map(|rule| rule.code).collect();
+    assert_eq!(cased, rules);
+}
+
+#[test]
+fn codes_are_unique_and_in_kebab_case() {
+    let mut seen = BTreeSet::new();
+    for rule in all() {
+        assert!(seen.insert(rule.code), "{} stands twice", rule.code);
+        assert!(
+            rule.code.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+            "{}",
+            rule.code
+        );
+        assert!(!rule.kinds.is_empty(), "{}", rule.code);
+        for text in [rule.what, rule.why, rule.fix] {
+            assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text}", rule.code);
+        }
+    }
+}
+
+#[test]
+fn what_users_read() {
+    let mut text = String::new();
+    for Case { code, kind, patch, .. } in cases() {
+        let report = judge(kind, &changed(kind, &patch), None);
+        let lines: Vec<String> = report
+            .violations
+            .iter()
+            .map(ToString::to_string)
+            .chain(report.warnings.iter().map(|w| format!("warning: {w}")))
+            .collect();
+        if !lines.is_empty() {
+            let mut shown = patch.clone();
+            shown.as_object_mut().unwrap().remove("status");
+            writeln!(text, "{code} ({kind}) {shown}").unwrap();
+            for line in lines {
+                writeln!(text, "  {line}").unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_and_in_order() {
+    let object = changed(
+        Kind::FlinkDeployment,
+        &json!({
+            "metadata": { "name": "My_Job" },
+            "spec": {
+                "flinkVersion": null,
+                "serviceAccount": null,
+                "mode": "serverless",
+                "flinkConfiguration": { "kubernetes": { "cluster-id": "x" } },
+                "jobManager": { "resource": { "memory": "two" }, "replicas": 0 },
+                "taskManager": { "resource": null },
+                "job": { "parallelism": "many", "upgradeMode": "savepoint" },
+            },
+        }),
+    );
+    assert_eq!(
+        codes(&judge(Kind::FlinkDeployment, &object, None)),
+        [
+            "field-type",
+            "field-type",
+            "name-invalid",
+            "version-missing",
+            "config-forbidden",
+            "checkpoint-dir-missing",
+            "savepoint-dir-missing",
+            "memory-missing",
+            "memory-unreadable",
+            "replicas-invalid",
+            "service-account-missing",
+        ]
+    );
+}
+
+#[rstest]
+#[case::unchanged(json!({}), json!({}))]
+#[case::labels_only(json!({ "metadata": { "labels": { "a": "b" } } }), json!({}))]
+#[case::status_only(json!({ "status": { "error": "x" } }), json!({}))]
+#[case::nulls_only(json!({ "spec": { "mode": null } }), json!({}))]
+#[case::being_deleted(json!({ "metadata": { "deletionTimestamp": "2024-01-01T00:00:00Z" }, "spec": { "image": "new" } }), json!({}))]
+#[case::canary(json!({ "metadata": { "labels": { "flink.apache.org/canary": "True" } }, "spec": null }), json!({ "spec": null }))]
+fn an_old_mistake_stands_in_nobodys_way(#[case] patch: Value, #[case] old: Value) {
+    let mistake = json!({ "spec": { "flinkVersion": "v1_13", "serviceAccount": null } });
+    let mut old_object = changed(Kind::FlinkDeployment, &mistake);
+    merge(&mut old_object, &old);
+    let mut object = old_object.clone();
+    merge(&mut object, &patch);
+    assert_eq!(
+        judge(Kind::FlinkDeployment, &object, Some(&old_object)),
+        Report::default()
+    );
+}
+
+#[test]
+fn a_changed_spec_is_judged_as_a_whole() {
+    let old = changed(Kind::FlinkDeployment, &json!({ "spec": { "flinkVersion": "v1_13" } }));
+    let new = changed(
+        Kind::FlinkDeployment,
+        &json!({ "spec": { "flinkVersion": "v1_13", "image": "new" } }),
+    );
+    assert_eq!(
+        codes(&judge(Kind::FlinkDeployment, &new, Some(&old))),
+        ["version-unsupported"]
+    );
+    assert!(judge(Kind::FlinkDeployment, &good(Kind::FlinkDeployment), Some(&old)).is_valid());
+}
+
+#[test]
+fn defaults_of_the_administrator_count() {
+    let defaults = DefaultConfiguration::new(
+        [
+            ("jobmanager.memory.process.size", "1g"),
+            (
+                "kubernetes.operator.default-configuration.namespace.team-a.taskmanager.memory.flink.size",
+                "1g",
+            ),
+            (
+                "kubernetes.operator.default-configuration.flink-version.v1_20.state.checkpoints.dir",
+                "s3://c",
+            ),
+            ("state.savepoints.dir", "s3://s"),
+        ]
+        .into_iter()
+        .collect(),
+    );
+    let object = changed(
+        Kind::FlinkDeployment,
+        &json!({ "spec": { "jobManager": null, "taskManager": null, "job": { "upgradeMode": "savepoint" } } }),
+    );
+    assert_eq!(
+        judge_with(&defaults, Kind::FlinkDeployment, &object, None),
+        Report::default()
+    );
+    assert_eq!(
+        codes(&judge(Kind::FlinkDeployment, &object, None)),
+        [
+            "checkpoint-dir-missing",
+            "savepoint-dir-missing",
+            "memory-missing",
+            "memory-missing"
+        ]
+    );
+}
+
+#[test]
+fn a_forbidden_default_is_the_administrators_to_mend() {
+    let defaults = DefaultConfiguration::new([("kubernetes.namespace", "x")].into_iter().collect());
+    let report = judge_with(&defaults, Kind::FlinkDeployment, &good(Kind::FlinkDeployment), None);
+    assert_eq!(codes(&report), ["config-forbidden"]);
+    assert!(report.violations[0].fix.contains("administrator"));
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let object = changed(
+        Kind::FlinkDeployment,
+        &json!({ "spec": { "flinkConfiguration": { "kubernetes.env.secretKeyRef": "hunter2" } } }),
+    );
+    let report = judge(Kind::FlinkDeployment, &object, None);
+    assert_eq!(codes(&report), ["config-value"]);
+    assert_eq!(report.violations[0].value.as_deref(), Some(REDACTED));
+    assert!(!format!("{report} {report:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_is_not_known_is_taken_as_fine() {
+    let defaults = DefaultConfiguration::default();
+    let environment = Environment {
+        defaults: &defaults,
+        lookups: &NoLookups,
+    };
+    let job = changed(
+        Kind::FlinkSessionJob,
+        &json!({ "spec": { "deploymentName": "somewhere" } }),
+    );
+    assert!(validate_json(Kind::FlinkSessionJob, &job, None, &environment).is_valid());
+    let snapshot = changed(
+        Kind::FlinkStateSnapshot,
+        &json!({ "spec": { "jobReference": { "name": "somebody" } } }),
+    );
+    assert!(validate_json(Kind::FlinkStateSnapshot, &snapshot, None, &environment).is_valid());
+}
+
+#[test]
+fn a_session_job_runs_with_its_clusters_configuration() {
+    struct Session;
+    impl Lookups for Session {
+        fn deployment(&self, _: &str, _: &str) -> Lookup<FlinkDeployment> {
+            let mut session: FlinkDeployment = serde_json::from_value(changed(
+                Kind::FlinkDeployment,
+                &json!({ "spec": { "job": null, "flinkConfiguration": { "state": { "checkpoints.dir": "s3://c" } } } }),
+            ))
+            .unwrap();
+            session.metadata.name = Some("session".to_owned());
+            Lookup::Found(Arc::new(session))
+        }
+        fn session_job(&self, _: &str, _: &str) -> Lookup<FlinkSessionJob> {
+            Lookup::Missing
+        }
+    }
+    let defaults = DefaultConfiguration::default();
+    let environment = Environment {
+        defaults: &defaults,
+        lookups: &Session,
+    };
+    let job = changed(
+        Kind::FlinkSessionJob,
+        &json!({ "spec": { "job": { "upgradeMode": "last-state" } } }),
+    );
+    assert!(validate_json(Kind::FlinkSessionJob, &job, None, &environment).is_valid());
+    assert_eq!(
+        codes(&judge(Kind::FlinkSessionJob, &job, None)),
+        ["checkpoint-dir-missing"]
+    );
+}
+
+#[test]
+fn the_proof_comes_from_the_rules_or_from_what_runs() {
+    let defaults = DefaultConfiguration::default();
+    let environment = Environment {
+        defaults: &defaults,
+        lookups: &NoLookups,
+    };
+    let object =
+        |patch: Value| -> FlinkDeployment { serde_json::from_value(changed(Kind::FlinkDeployment, &patch)).unwrap() };
+    let valid = Valid::check(object(json!({})), &environment).unwrap();
+    assert_eq!(valid.config().get("taskmanager.numberOfTaskSlots"), Some("2"));
+    assert_eq!(valid.spec.image.as_deref(), Some("flink:1.20"));
+    let deprecated = Valid::check(object(json!({ "spec": { "flinkVersion": "v1_17" } })), &environment).unwrap();
+    assert_eq!(deprecated.warnings()[0].code, "version-deprecated");
+
+    let bad = object(json!({
+        "metadata": { "deletionTimestamp": "2024-01-01T00:00:00Z" },
+        "spec": { "serviceAccount": null, "image": "new" },
+        "status": acted_on(Kind::FlinkDeployment, &json!({})),
+    }));
+    let report = Valid::check(bad.clone(), &environment).unwrap_err();
+    assert_eq!(codes(&report), ["service-account-missing"]);
+    let running = Valid::<FlinkDeployment>::last_reconciled(bad, &environment).unwrap();
+    assert_eq!(running.spec.image.as_deref(), Some("flink:1.20"));
+    assert!(Valid::<FlinkDeployment>::last_reconciled(object(json!({})), &environment).is_none());
+}
+
+#[test]
+fn a_name_still_to_be_generated_is_judged_by_its_length() {
+    let generated = |prefix: &str| {
+        let patch = json!({ "metadata": { "name": null, "generateName": prefix } });
+        judge(Kind::FlinkDeployment, &changed(Kind::FlinkDeployment, &patch), None)
+    };
+    assert!(generated("my-job-").is_valid());
+    assert_eq!(codes(&generated(&"a".repeat(41))), ["name-invalid"]);
+}

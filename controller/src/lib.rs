@@ -1,3 +1,13 @@
-//! The controller.
+//! The controller of Sluice: it makes `FlinkDeployment`s run.
+//!
+//! A reconcile is `observe` (all reads) -> `validate` -> `decide` (pure) -> `apply` (all writes); see [`deployment`].
 
 pub mod cluster;
+pub mod context;
+pub mod deployment;
+pub mod events;
+pub mod flink;
+pub mod leader;
+pub mod metrics;
+pub mod run;
+pub mod watch;

@@ -1,0 +1,146 @@
+//! The step between `observe` and `decide`: a spec either is valid or says why not.
+
+use std::collections::BTreeMap;
+
+use sluice_shared::api::job::JobState;
+use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec};
+use sluice_shared::config::{ConfigError, DefaultConfiguration, FlinkConfig, options};
+
+use super::model::{Launch, Refusal, RestoreFrom};
+use crate::cluster::{BuildError, ClusterConfig, NativeCluster, Start, StartFrom, deploy_config, native};
+
+/// What the administrator gives every cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// Configuration below that of the resources.
+    pub configuration: DefaultConfiguration,
+    /// Logging files by name.
+    pub log_files: BTreeMap<String, String>,
+}
+
+/// A valid spec with what `decide` has to know of its configuration.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The resource that carries the spec.
+    object: FlinkDeployment,
+    /// What its effective configuration says.
+    pub facts: Facts,
+}
+
+/// What `decide` has to know of an effective configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// Number of TaskManagers that the spec amounts to.
+    pub task_managers: i32,
+    /// Whether high availability is on.
+    pub high_availability: bool,
+    /// Whether a lost JobManager Deployment is made again (`kubernetes.operator.jm-deployment-recovery.enabled`).
+    pub recovery: bool,
+    /// Whether a savepoint is to be taken on deletion (`kubernetes.operator.job.savepoint-on-deletion`).
+    pub savepoint_on_deletion: bool,
+    /// Id that the user gave the job (`$internal.pipeline.job-id`).
+    pub job_id: Option<String>,
+    /// CPU cores of all JobManagers, and of one TaskManager.
+    pub cpu: (f64, f64),
+    /// Bytes of memory of all JobManagers, and of one TaskManager.
+    pub memory: (u64, u64),
+}
+
+impl Checked {
+    /// Runs the rules on `object`.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(object: FlinkDeployment, defaults: &Defaults) -> Result<Self, Refusal> {
+        let config = deploy_config(&object, &defaults.configuration, &defaults.log_files).map_err(|e| refusal(&e))?;
+        let facts = Facts::read(&object.spec, &config.flink).map_err(|e| Refusal(e.to_string()))?;
+        let checked = Self { object, facts };
+        // Some options are only read where objects are built from them.
+        checked.cluster(defaults, None).map_err(|e| refusal(&e))?;
+        Ok(checked)
+    }
+
+    /// The spec.
+    #[must_use]
+    pub fn spec(&self) -> &FlinkDeploymentSpec {
+        &self.object.spec
+    }
+
+    /// Whether the job shall run.
+    #[must_use]
+    pub fn job_state(&self) -> JobState {
+        self.spec()
+            .job
+            .as_ref()
+            .map_or(JobState::Running, sluice_shared::api::JobSpec::desired_state)
+    }
+
+    /// The objects of the cluster, started by `launch`.
+    ///
+    /// # Errors
+    /// When options do not fit together; never for a checked spec.
+    pub fn cluster(&self, defaults: &Defaults, launch: Option<&Launch>) -> Result<NativeCluster, BuildError> {
+        let mut object = self.object.clone();
+        if let Some(launch) = launch {
+            object.metadata.generation = Some(launch.generation);
+        }
+        let mut config: ClusterConfig = deploy_config(&object, &defaults.configuration, &defaults.log_files)?;
+        config.set_owner(&object);
+        if let Some(launch) = launch {
+            config.start_with(&Start {
+                job_id: &launch.job_id,
+                from: match &launch.restore_from {
+                    RestoreFrom::Nothing => StartFrom::Nothing,
+                    RestoreFrom::Savepoint(path) => StartFrom::Savepoint(path),
+                    RestoreFrom::HighAvailability => StartFrom::HighAvailability,
+                },
+                // A start has its own job id, and a start that is repeated after a crash has the same one again.
+                unique: &launch.job_id,
+            })?;
+        }
+        native::build(&config)
+    }
+}
+
+fn refusal(error: &BuildError) -> Refusal {
+    let fix = error.fix();
+    Refusal(format!("{error}; {fix}"))
+}
+
+impl Facts {
+    fn read(spec: &FlinkDeploymentSpec, config: &FlinkConfig) -> Result<Self, ConfigError> {
+        let slots = config.value_or_default(&options::TASK_SLOTS)?.max(1);
+        let parallelism = config.value_or_default(&options::PARALLELISM_DEFAULT)?;
+        let job_managers = config.value_or_default(&options::JOB_MANAGER_REPLICAS)?.max(1);
+        let memory = |option| -> Result<u64, ConfigError> {
+            Ok(config
+                .value(option)?
+                .map_or(0, |size: sluice_shared::config::MemorySize| size.bytes()))
+        };
+        let times = |count: i32, bytes: u64| bytes.saturating_mul(u64::from(count.unsigned_abs()));
+        let task_manager_cpu = config.value_or_default(&options::TASK_MANAGER_CPU)?;
+        let task_managers = spec.task_manager.as_ref().and_then(|t| t.replicas).filter(|r| *r > 0);
+        Ok(Self {
+            task_managers: task_managers.unwrap_or_else(|| parallelism.saturating_add(slots - 1) / slots),
+            high_availability: options::is_ha_enabled(config)?,
+            recovery: config.value_or_default(&options::JM_DEPLOYMENT_RECOVERY_ENABLED)?,
+            savepoint_on_deletion: config.value_or_default(&options::SAVEPOINT_ON_DELETION)?,
+            job_id: config.get(options::PIPELINE_JOB_ID.key).map(str::to_owned),
+            cpu: (
+                f64::from(job_managers)
+                    * config.value_or_default(&options::JOB_MANAGER_CPU)?
+                    * config.value_or_default(&options::JOB_MANAGER_CPU_LIMIT_FACTOR)?,
+                // Flink reads a negative amount as "one core a slot".
+                if task_manager_cpu > 0.0 {
+                    task_manager_cpu
+                } else {
+                    f64::from(slots)
+                } * config.value_or_default(&options::TASK_MANAGER_CPU_LIMIT_FACTOR)?,
+            ),
+            memory: (
+                times(job_managers, memory(&options::JOB_MANAGER_PROCESS_MEMORY)?),
+                memory(&options::TASK_MANAGER_PROCESS_MEMORY)?,
+            ),
+        })
+    }
+}

@@ -77,6 +77,24 @@ test-e2e: up ## Sluice on the real cluster with real Flink
 	printf '\n==> %s\n' "End-to-end tests"
 	$(on_cluster) cargo test --package sluice-e2e --tests --locked -- --test-threads=1
 
+bench := cargo run --quiet --package sluice-e2e --bin bench --
+
+.PHONY: bench-image
+bench-image: setup ## Measures the image's size
+	@$(bench) image $$(deploy/images/build.sh)
+
+.PHONY: bench-memory
+bench-memory: ## Measures the memory of the processes that run now
+	@$(bench) memory
+
+.PHONY: bench-start
+bench-start: up ## Measures start to ready
+	@$(on_cluster) $(bench) start $$(deploy/images/build.sh binaries)
+
+.PHONY: bench-latency
+bench-latency: up ## Measures apply to Deployment, and RUNNING to STABLE
+	@$(on_cluster) $(bench) latency
+
 .PHONY: crds
 crds: ## Generates deploy/crds and the plain manifests
 	@cargo run --quiet --package sluice-cli -- crds --output deploy/crds

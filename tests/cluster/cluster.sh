@@ -4,7 +4,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${SLUICE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice}/cluster
+cache=$(realpath -m "${SLUICE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sluice}")/cluster
+PATH=$PATH:/usr/sbin:/sbin # `su` without `-` leaves them out
 kubernetes_version=v1.34.4 # that of go.mod
 
 say() { echo "cluster.sh: $*" >&2; }
@@ -49,6 +50,8 @@ build() {
                 fail "building $name failed, see above" "if modules could not be fetched: check the network and GOPROXY ($(go env GOPROXY))"
         done
         touch "$built/complete"
+        # What older versions of the inputs left; not what another work tree may be using today.
+        find "$cache" -mindepth 1 -maxdepth 1 -name "$name-*" -mtime +7 ! -path "$built" -exec rm -rf {} +
     fi
     exec 8>&-
 }
@@ -92,7 +95,7 @@ install_packages() {
     [ ${#missing[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null 2>&1 || fail "missing: ${missing[*]}, and there is no apt-get" "use Debian 12, or a cluster you have: CLUSTER=existing"
     say "installing ${missing[*]}"
-    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends "${missing[@]}"; } >&2 ||
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends "${missing[@]}"; } >&2 ||
         fail "apt-get could not install ${missing[*]}, see above" "check the network and /etc/apt/sources.list"
     # Debian starts a containerd of its own, of which the cluster makes no use. One that was there before stays as it is.
     case " ${missing[*]} " in *' containerd '*)
@@ -110,6 +113,14 @@ if [ "${CLUSTER:-}" = existing ]; then
     exec "$launcher/cluster" "$@"
 fi
 case ${1:-} in
+build)
+    install_packages
+    build_launcher
+    build_kubernetes
+    build_cert_manager
+    "$here/../tools/helm.sh" >&2
+    exit
+    ;;
 up | restart | cert-manager)
     [ "$(id -u)" = 0 ] || fail "this needs root: it makes network interfaces, mounts and cgroups" "run it as root, or use a cluster you have: CLUSTER=existing and KUBECONFIG"
     install_packages

@@ -29,7 +29,10 @@ inside() {
 
     ip link set dev lo up
     ip link add outside0 type veth peer name nowhere
-    sysctl -qw net.ipv6.conf.outside0.disable_ipv6=1 net.ipv6.conf.nowhere.disable_ipv6=1
+    local end
+    for end in outside0 nowhere; do # so that nothing but the cluster has reason to send
+        if [ -e "/proc/sys/net/ipv6/conf/$end" ]; then echo 1 >"/proc/sys/net/ipv6/conf/$end/disable_ipv6"; fi
+    done
     ip address add 198.51.100.2/24 dev outside0
     ip link set dev nowhere up
     ip link set dev outside0 up
@@ -43,6 +46,8 @@ inside() {
         mkdir -p "/mnt/$folder" "/mnt/.$folder"
         mount -t overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/.$folder" overlay "/$folder"
     done
+    # A cluster in use beside this one has these.
+    rm -rf /var/lib/kubelet /var/lib/cni /var/log/containers /run/containerd
     "$@"
 }
 

@@ -178,7 +178,7 @@ mod tests {
         }))
         .unwrap();
         insta::assert_yaml_snapshot!(build(&deployment, &ClusterConfig::default()).unwrap());
-        let without = FlinkDeployment::new("job", Default::default());
+        let without = FlinkDeployment::new("job", sluice_shared::api::FlinkDeploymentSpec::default());
         assert_eq!(build(&without, &ClusterConfig::default()), Ok(None));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Map, Value, json};
 use sluice_shared::api::{Quantity, Resource, ResourceRequirements, without_nulls};
 
-use super::MAIN_CONTAINER;
+use super::{BuildError, MAIN_CONTAINER};
 
 /// How elements of two arrays find each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,9 +101,12 @@ pub(super) fn apply_resources(
     resource: Option<&Resource>,
 ) {
     let mut add = |kind: &str, name: &str, amount: &str| {
-        let container = main_container(template.get_or_insert_with(|| json!({})));
-        let resources = member(container, "resources");
-        member(resources, kind).insert(name.to_owned(), Value::from(amount));
+        let amounts = main_container(template.get_or_insert_with(|| json!({})))
+            .and_then(|container| member(container, "resources"))
+            .and_then(|resources| member(resources, kind));
+        if let Some(amounts) = amounts {
+            amounts.insert(name.to_owned(), Value::from(amount));
+        }
     };
     if let Some(resources) = resources.filter(|r| has_amounts(r)) {
         for (kind, amounts) in [("requests", &resources.requests), ("limits", &resources.limits)] {
@@ -130,20 +134,26 @@ pub(super) fn has_amounts(resources: &ResourceRequirements) -> bool {
 /// Gives the main container a startup probe unless it has one: the pod counts as ready as soon as the REST API answers,
 /// and is never given up.
 pub(super) fn add_startup_probe(template: &mut Option<Value>) {
-    let container = main_container(template.get_or_insert_with(|| json!({})));
-    container.entry("startupProbe").or_insert_with(|| {
-        json!({
-            "failureThreshold": i32::MAX,
-            "httpGet": { "path": "/config", "port": "rest" },
-            "periodSeconds": 1,
-        })
-    });
+    if let Some(container) = main_container(template.get_or_insert_with(|| json!({}))) {
+        container.entry("startupProbe").or_insert_with(|| {
+            json!({
+                "failureThreshold": i32::MAX,
+                "httpGet": { "path": "/config", "port": "rest" },
+                "periodSeconds": 1,
+            })
+        });
+    }
 }
 
-/// The main container; a new one at the end where the template has none.
-fn main_container(template: &mut Value) -> &mut Map<String, Value> {
-    let spec = member(object(template), "spec");
-    let containers = array(spec.entry("containers").or_insert(Value::Null));
+/// The main container; a new one at the end where the template has none. `None` where the template is no pod, which is
+/// found out when it is read as one.
+fn main_container(template: &mut Value) -> Option<&mut Map<String, Value>> {
+    let spec = member(template.as_object_mut()?, "spec")?;
+    let containers = spec.entry("containers").or_insert(Value::Null);
+    if containers.is_null() {
+        *containers = json!([]);
+    }
+    let containers = containers.as_array_mut()?;
     let place = containers
         .iter()
         .position(|c| c.get("name").and_then(Value::as_str) == Some(MAIN_CONTAINER))
@@ -151,32 +161,49 @@ fn main_container(template: &mut Value) -> &mut Map<String, Value> {
             containers.push(json!({ "name": MAIN_CONTAINER }));
             containers.len() - 1
         });
-    object(&mut containers[place])
+    containers[place].as_object_mut()
 }
 
-fn member<'a>(parent: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
-    object(parent.entry(name).or_insert(Value::Null))
-}
-
-/// `value` as an object; what is none becomes an empty one.
-fn object(value: &mut Value) -> &mut Map<String, Value> {
-    if !value.is_object() {
-        *value = json!({});
+/// A member that is an object; an empty one where there is none.
+fn member<'a>(parent: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<String, Value>> {
+    let member = parent.entry(name).or_insert(Value::Null);
+    if member.is_null() {
+        *member = json!({});
     }
+    member.as_object_mut()
+}
+
+/// The template as Kubernetes has it.
+pub(super) fn parse(template: &Value, component: &'static str) -> Result<PodTemplateSpec, BuildError> {
+    let mut template = template.clone();
+    texts_of_quantities(&mut template);
+    serde_json::from_value(template).map_err(|problem| BuildError::PodTemplate {
+        component,
+        problem: problem.to_string(),
+    })
+}
+
+/// Kubernetes allows numbers where it expects quantities; the types here want text.
+fn texts_of_quantities(value: &mut Value) {
     match value {
-        Value::Object(members) => members,
-        _ => unreachable!("it has just been made an object"),
-    }
-}
-
-/// `value` as an array; what is none becomes an empty one.
-fn array(value: &mut Value) -> &mut Vec<Value> {
-    if !value.is_array() {
-        *value = json!([]);
-    }
-    match value {
-        Value::Array(elements) => elements,
-        _ => unreachable!("it has just been made an array"),
+        Value::Object(members) => {
+            for (name, member) in members {
+                let amounts = ["requests", "limits", "overhead"].contains(&name.as_str());
+                match member {
+                    Value::Object(amounts_by_name) if amounts => {
+                        for amount in amounts_by_name.values_mut().filter(|a| a.is_number()) {
+                            *amount = Value::from(amount.to_string());
+                        }
+                    }
+                    Value::Number(number) if ["sizeLimit", "divisor", "storage"].contains(&name.as_str()) => {
+                        *member = Value::from(number.to_string());
+                    }
+                    other => texts_of_quantities(other),
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(texts_of_quantities),
+        _ => {}
     }
 }
 

@@ -1,6 +1,6 @@
 //! The comparison, field by field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -65,8 +65,8 @@ fn text(value: &Value) -> String {
 /// Changes between two normalised specs. Every struct is taken apart without `..`: a new field does not compile until
 /// it has its line here.
 pub fn compare(
-    old: FlinkDeploymentSpec,
-    new: FlinkDeploymentSpec,
+    old: &FlinkDeploymentSpec,
+    new: &FlinkDeploymentSpec,
     mode: KubernetesMode,
 ) -> Result<Vec<Change>, FlattenError> {
     use DiffKind::Upgrade;
@@ -87,18 +87,18 @@ pub fn compare(
     } = old;
     let mut changes = Changes(Vec::new());
     compare_job(&mut changes, job.as_ref(), new.job.as_ref(), mode);
-    compare_nonce(&mut changes, "restartNonce", restart_nonce, new.restart_nonce, Upgrade);
+    compare_nonce(&mut changes, "restartNonce", *restart_nonce, new.restart_nonce, Upgrade);
     compare_configuration(
         &mut changes,
         flink_configuration.as_ref(),
         new.flink_configuration.as_ref(),
         mode,
     )?;
-    changes.add("image", &image, &new.image, Upgrade);
-    changes.add("imagePullPolicy", &image_pull_policy, &new.image_pull_policy, Upgrade);
-    changes.add("serviceAccount", &service_account, &new.service_account, Upgrade);
-    changes.add("flinkVersion", &flink_version, &new.flink_version, Upgrade);
-    changes.add("ingress", &ingress, &new.ingress, Upgrade);
+    changes.add("image", image, &new.image, Upgrade);
+    changes.add("imagePullPolicy", image_pull_policy, &new.image_pull_policy, Upgrade);
+    changes.add("serviceAccount", service_account, &new.service_account, Upgrade);
+    changes.add("flinkVersion", flink_version, &new.flink_version, Upgrade);
+    changes.add("ingress", ingress, &new.ingress, Upgrade);
     changes.add(
         "podTemplate",
         &pod(pod_template.as_ref()),
@@ -107,7 +107,7 @@ pub fn compare(
     );
     compare_job_manager(&mut changes, job_manager.as_ref(), new.job_manager.as_ref());
     compare_task_manager(&mut changes, task_manager.as_ref(), new.task_manager.as_ref(), mode);
-    changes.add("logConfiguration", &log_configuration, &new.log_configuration, Upgrade);
+    changes.add("logConfiguration", log_configuration, &new.log_configuration, Upgrade);
     changes.add(
         "mode",
         old_mode.unwrap_or(KubernetesMode::Native).as_str(),
@@ -202,7 +202,7 @@ fn compare_configuration(
     mode: KubernetesMode,
 ) -> Result<(), FlattenError> {
     let flat = |configuration: Option<&FlinkConfiguration>| {
-        configuration.map_or_else(|| Ok(Default::default()), |configuration| flatten(&configuration.0))
+        configuration.map_or_else(|| Ok(BTreeMap::default()), |configuration| flatten(&configuration.0))
     };
     let (old, new) = (flat(old)?, flat(new)?);
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();

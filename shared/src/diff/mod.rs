@@ -92,7 +92,7 @@ impl fmt::Display for SpecDiff {
 /// When a `flinkConfiguration` cannot be flattened.
 pub fn deployment(old: &FlinkDeploymentSpec, new: &FlinkDeploymentSpec) -> Result<SpecDiff, FlattenError> {
     let mode = new.mode();
-    let mut changes = fields::compare(old.clone().normalized(), new.clone().normalized(), mode)?;
+    let mut changes = fields::compare(&old.clone().normalized(), &new.clone().normalized(), mode)?;
     for change in &mut changes {
         let key = change
             .path

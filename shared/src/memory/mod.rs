@@ -1,7 +1,7 @@
 //! Flink's model of process memory: from a few options to the size of every part, and so to the size of a pod.
 //!
 //! The formulas are those of Flink's `ProcessMemoryUtils`, `JobManagerFlinkMemoryUtils` and
-//! `TaskExecutorFlinkMemoryUtils`, to the byte; `flink-1.20.5.tsv` beside this file holds what the distribution's own
+//! `TaskExecutorFlinkMemoryUtils`, to the byte; `flink.tsv` beside this file holds what the distribution's own
 //! `BashJavaUtils` answers, and the tests compare.
 
 mod error;

@@ -44,10 +44,14 @@ import (
 )
 
 func main() {
-	kubeconfig := flag.String("kubeconfig", "", "kubeconfig file of the cluster")
-	namespace := flag.String("cluster-resource-namespace", "cert-manager", "namespace of the Secrets that ClusterIssuers name")
-	ready := flag.String("ready-address", "127.0.0.1:10263", "where /readyz answers 200 once all controllers run")
-	flag.Parse()
+	// A set of our own: libraries register theirs in the common one.
+	flags := flag.NewFlagSet(os.Args[0], flag.ExitOnError)
+	kubeconfig := flags.String("kubeconfig", "", "kubeconfig file of the cluster")
+	namespace := flags.String("cluster-resource-namespace", "cert-manager", "namespace of the Secrets that ClusterIssuers name")
+	ready := flags.String("ready-address", "127.0.0.1:10263", "where /readyz answers 200 once all controllers run")
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(klog.NewContext(ctx, klog.Background()), *kubeconfig, *namespace, *ready); err != nil {

@@ -58,6 +58,12 @@ func makeCgroups() error {
 		return err
 	}
 	for _, hierarchy := range hierarchies {
+		// On v2 a child has only the controllers that its parent hands down; without systemd nobody has done that yet.
+		if controllers, err := os.ReadFile(filepath.Join(hierarchy, "cgroup.controllers")); err == nil {
+			for _, controller := range strings.Fields(string(controllers)) {
+				_ = os.WriteFile(filepath.Join(hierarchy, "cgroup.subtree_control"), []byte("+"+controller), 0o644) // kubelet names what it lacks
+			}
+		}
 		own := filepath.Join(hierarchy, cgroupName)
 		if err := os.Mkdir(own, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err

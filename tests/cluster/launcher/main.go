@@ -14,6 +14,7 @@ const usage = `usage: cluster.sh COMMAND
 
   up                    start the cluster, or what of it does not run; returns when pods will run
   down                  remove everything that the cluster made on this machine
+  build                 only build and install what all commands need
   status                what runs; exit status 1 if anything is missing
   load ARCHIVE...       import the images of an OCI archive; flink:1.20 in it is what pods mean by flink:1.20
   logs [COMPONENT]      a component's log, or the end of every log

@@ -203,7 +203,7 @@ func restart(l layout, b binaries, name string, out io.Writer) error {
 	for _, c := range components(l, b) {
 		if c.name == name {
 			if pid := running(l, name); pid != 0 {
-				if err := stop([]int{pid}, 30*time.Second); err != nil {
+				if err := stop([]int{pid}, 5*time.Second); err != nil {
 					return err
 				}
 			}

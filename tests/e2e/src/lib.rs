@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod command;
+pub mod fixtures;
 pub mod flink;
 pub mod latency;
 pub mod objects;

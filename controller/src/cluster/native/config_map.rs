@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 
 use super::parameters::Parameters;
-use crate::cluster::{BuildError, ClusterConfig};
+use crate::cluster::{BuildError, ClusterConfig, pod_template};
 
 /// Key of the TaskManagers' pod template, and the file's name in the pod.
 pub(super) const POD_TEMPLATE_FILE: &str = "taskmanager-pod-template.yaml";
@@ -31,7 +31,7 @@ pub(super) fn build(
     data.insert(parameters.version.config_file_name().to_owned(), file);
     let mut config_maps = vec![config_map(parameters, config_name(&parameters.cluster_id), data)];
     if let Some(template) = &config.task_manager_pod_template {
-        let data = BTreeMap::from([(POD_TEMPLATE_FILE.to_owned(), pod_template(template)?)]);
+        let data = BTreeMap::from([(POD_TEMPLATE_FILE.to_owned(), task_manager_pod_template(template)?)]);
         config_maps.push(config_map(parameters, pod_template_name(&parameters.cluster_id), data));
     }
     Ok(config_maps)
@@ -46,7 +46,8 @@ fn config_map(parameters: &Parameters, name: String, data: BTreeMap<String, Stri
 }
 
 /// The template as a Pod in YAML: what the JobManager loads when it makes a TaskManager's pod.
-fn pod_template(template: &Value) -> Result<String, BuildError> {
+fn task_manager_pod_template(template: &Value) -> Result<String, BuildError> {
+    pod_template::parse(template, "TaskManager")?;
     let mut pod = template.clone();
     pod["apiVersion"] = json!("v1");
     pod["kind"] = json!("Pod");

@@ -3,17 +3,16 @@
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath,
-    LocalObjectReference, ObjectFieldSelector, PodSpec, PodTemplateSpec, SecretKeySelector, SecretVolumeSource,
-    Toleration, Volume, VolumeMount,
+    LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec,
+    SecretKeySelector, SecretVolumeSource, Toleration, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
-use serde_json::Value;
 use sluice_shared::config::{ConfigOption, FlinkConfig, Map, OptionValue, options};
 
 use super::config_map::{POD_TEMPLATE_FILE, config_name, pod_template_name};
-use super::parameters::Parameters;
-use crate::cluster::{BuildError, ClusterConfig, LOG4J_FILE, LOGBACK_FILE, MAIN_CONTAINER, text};
+use super::parameters::{CLAIMS, CLAIMS_READ_ONLY, Parameters};
+use crate::cluster::{BuildError, ClusterConfig, LOG4J_FILE, LOGBACK_FILE, MAIN_CONTAINER, pod_template, text};
 
 /// Where the TaskManagers' pod template lies in the pod (Flink's `Constants.POD_TEMPLATE_DIR_IN_POD`).
 const POD_TEMPLATE_DIR: &str = "/opt/flink/pod-template";
@@ -25,7 +24,10 @@ pub(super) fn build(parameters: &Parameters, config: &ClusterConfig) -> Result<D
     labels.extend(parameters.job_manager_selector());
     let annotations = parameters.map(&options::JOB_MANAGER_ANNOTATIONS)?;
 
-    let mut template = template(config.job_manager_pod_template.as_ref())?;
+    let mut template = match &config.job_manager_pod_template {
+        Some(template) => pod_template::parse(template, "JobManager")?,
+        None => PodTemplateSpec::default(),
+    };
     let metadata = template.metadata.get_or_insert_default();
     metadata.labels.get_or_insert_default().extend(labels.clone());
     if !annotations.is_empty() {
@@ -36,10 +38,11 @@ pub(super) fn build(parameters: &Parameters, config: &ClusterConfig) -> Result<D
     decorate_pod(pod, parameters)?;
     decorate_main_container(&mut main, parameters)?;
     secrets(pod, &mut main, parameters)?;
+    claims(pod, &mut main, parameters)?;
     command(&mut main, parameters)?;
     hadoop(pod, &mut main, parameters)?;
     configuration(pod, &mut main, parameters, config)?;
-    pod_template(pod, &mut main, parameters, config);
+    task_manager_pod_template(pod, &mut main, parameters, config);
     pod.containers.push(main);
 
     Ok(Deployment {
@@ -92,43 +95,6 @@ fn owners(parameters: &Parameters) -> Result<Option<Vec<OwnerReference>>, BuildE
         uid: owner.remove("uid").unwrap_or_default(),
     });
     Ok(Some(owners.collect()))
-}
-
-/// The pod template as Kubernetes has it.
-fn template(template: Option<&Value>) -> Result<PodTemplateSpec, BuildError> {
-    let Some(template) = template else {
-        return Ok(PodTemplateSpec::default());
-    };
-    let mut template = template.clone();
-    texts_of_quantities(&mut template);
-    serde_json::from_value(template).map_err(|problem| BuildError::PodTemplate {
-        component: "JobManager",
-        problem: problem.to_string(),
-    })
-}
-
-/// Kubernetes allows numbers where it expects quantities; the types here want text.
-fn texts_of_quantities(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                let amounts = ["requests", "limits", "overhead"].contains(&name.as_str());
-                match member {
-                    Value::Object(amounts_by_name) if amounts => {
-                        for amount in amounts_by_name.values_mut().filter(|a| a.is_number()) {
-                            *amount = Value::from(amount.to_string());
-                        }
-                    }
-                    Value::Number(number) if ["sizeLimit", "divisor", "storage"].contains(&name.as_str()) => {
-                        *member = Value::from(number.to_string());
-                    }
-                    other => texts_of_quantities(other),
-                }
-            }
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(texts_of_quantities),
-        _ => {}
-    }
 }
 
 /// The template's main container, or a new one. It becomes the last one.
@@ -348,6 +314,28 @@ fn secrets(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters) -> 
     Ok(())
 }
 
+/// `PersistentVolumeClaimMountDecorator`.
+fn claims(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters) -> Result<(), BuildError> {
+    const SUFFIX: &str = "-pvc";
+    /// Longest name of a volume.
+    const LONGEST: usize = 63;
+    let read_only = parameters.flink.value_or_default(&CLAIMS_READ_ONLY)?;
+    for (claim, path) in parameters.map(&CLAIMS)? {
+        let mut name = claim.replace('.', "-");
+        name.truncate(LONGEST - SUFFIX.len());
+        mount(pod, main, &format!("{name}{SUFFIX}"), &path, |volume| {
+            volume.persistent_volume_claim = Some(PersistentVolumeClaimVolumeSource {
+                claim_name: claim,
+                read_only: Some(read_only),
+            });
+        });
+        if let Some(mount) = main.volume_mounts.as_mut().and_then(|mounts| mounts.last_mut()) {
+            mount.read_only = Some(read_only);
+        }
+    }
+    Ok(())
+}
+
 /// `CmdJobManagerDecorator`.
 fn command(main: &mut Container, parameters: &Parameters) -> Result<(), BuildError> {
     main.command = Some(vec![parameters.flink.value_or_default(&options::ENTRY_PATH)?]);
@@ -409,7 +397,7 @@ fn configuration(
 }
 
 /// `PodTemplateMountDecorator`.
-fn pod_template(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters, config: &ClusterConfig) {
+fn task_manager_pod_template(pod: &mut PodSpec, main: &mut Container, parameters: &Parameters, config: &ClusterConfig) {
     if config.task_manager_pod_template.is_none() {
         return;
     }

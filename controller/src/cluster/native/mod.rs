@@ -71,7 +71,10 @@ impl NativeCluster {
             services: self.services.clone(),
             config_maps: self.config_maps.clone(),
         };
-        objects.services.iter_mut().for_each(|service| own(&mut service.metadata));
+        objects
+            .services
+            .iter_mut()
+            .for_each(|service| own(&mut service.metadata));
         objects.config_maps.iter_mut().for_each(|map| own(&mut map.metadata));
         objects
     }

@@ -18,6 +18,15 @@ const REST_BIND_PORT: u16 = 8081;
 const APPLICATION_ENTRY_POINT: &str = "org.apache.flink.kubernetes.entrypoint.KubernetesApplicationClusterEntrypoint";
 const SESSION_ENTRY_POINT: &str = "org.apache.flink.kubernetes.entrypoint.KubernetesSessionClusterEntrypoint";
 
+/// Options that Flink 2.3 has and 1.20 has not (`KubernetesConfigOptions`). The keys mean the same for every version.
+pub(super) const REST_SERVICE_LABELS: ConfigOption<Map> =
+    ConfigOption::new("kubernetes.rest-service.labels", &[], None);
+pub(super) const INTERNAL_SERVICE_LABELS: ConfigOption<Map> =
+    ConfigOption::new("kubernetes.internal-service.labels", &[], None);
+pub(super) const CLAIMS: ConfigOption<Map> = ConfigOption::new("kubernetes.persistent-volume-claims", &[], None);
+pub(super) const CLAIMS_READ_ONLY: ConfigOption<bool> =
+    ConfigOption::new("kubernetes.persistent-volume-claim-read-only", &[], Some("false"));
+
 /// The configuration as the cluster gets it, and values read from it.
 pub(super) struct Parameters {
     /// With everything that Flink's client sets, without what is the operator's.

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use sluice_shared::config::options::{self, ServiceExposedType};
 
-use super::parameters::Parameters;
+use super::parameters::{INTERNAL_SERVICE_LABELS, Parameters, REST_SERVICE_LABELS};
 use crate::cluster::BuildError;
 
 /// `clusterIP` of a headless Service.
@@ -24,8 +24,13 @@ pub(super) fn build(parameters: &Parameters) -> Result<Vec<Service>, BuildError>
 /// the metadata.
 fn internal(parameters: &Parameters) -> Result<Service, BuildError> {
     let annotations = parameters.map(&options::INTERNAL_SERVICE_ANNOTATIONS)?;
+    let mut metadata = parameters.metadata(parameters.cluster_id.clone(), annotations);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .extend(parameters.map(&INTERNAL_SERVICE_LABELS)?);
     Ok(Service {
-        metadata: parameters.metadata(parameters.cluster_id.clone(), annotations),
+        metadata,
         spec: Some(ServiceSpec {
             cluster_ip: Some(HEADLESS.to_owned()),
             selector: Some(parameters.job_manager_selector()),
@@ -49,8 +54,13 @@ fn rest(parameters: &Parameters) -> Result<Service, BuildError> {
     } else {
         exposed
     };
+    let mut metadata = parameters.metadata(format!("{}-rest", parameters.cluster_id), annotations);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .extend(parameters.map(&REST_SERVICE_LABELS)?);
     Ok(Service {
-        metadata: parameters.metadata(format!("{}-rest", parameters.cluster_id), annotations),
+        metadata,
         spec: Some(ServiceSpec {
             type_: Some(service_type.as_str().to_owned()),
             cluster_ip: headless.then(|| HEADLESS.to_owned()),

@@ -16,7 +16,7 @@ use sluice_shared::api::status::LifecycleState;
 
 const NAMESPACE: &str = "default";
 /// Flink needs some 25 s of CPU time for both JVMs; the rest is room for a busy machine.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -228,7 +228,7 @@ async fn patch(patch: &str) -> Outcome {
 
 async fn no_pods(client: &Client, name: &str) -> Outcome {
     let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
-    until("the job's pods to be gone", Duration::from_secs(60), || async {
+    until("the job's pods to be gone", Duration::from_mins(1), || async {
         let left = objects::with_labels(&pods, &format!("app={name}")).await?;
         Ok(if left.is_empty() {
             Seen::Yes(())

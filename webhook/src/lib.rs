@@ -1,1 +1,20 @@
 //! The admission webhook.
+//!
+//! A request goes through [`http`] (limits, deadline, panic fence), [`review`] (bytes to AdmissionReview),
+//! [`dispatch`] (kind, operation, typed object), the rules, and [`answer`] (verdict to AdmissionReview). Whatever fails
+//! on the way is itself an AdmissionReview that says what and why.
+//!
+//! Around it: [`server`] (TLS, connections, drain), [`lookups`] (what rules need to know of other objects), [`metrics`],
+//! [`selfcheck`] (readiness) and [`serve`] (wires them all).
+
+pub mod answer;
+pub mod dispatch;
+pub mod http;
+pub mod judge;
+pub mod lookups;
+pub mod metrics;
+pub mod review;
+pub mod selfcheck;
+pub mod serve;
+pub mod server;
+pub mod verdict;

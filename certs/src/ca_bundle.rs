@@ -1,0 +1,289 @@
+//! The CA in both webhook configurations.
+//!
+//! The API server trusts the webhook by `clientConfig.caBundle`. It is written by server-side apply under an own field
+//! manager and for nothing but that field, so Helm and the user keep all else; a watch puts it back when someone
+//! blanks it (`helm upgrade` of a chart that renders an empty bundle, for example).
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+};
+use kube::api::{Patch, PatchParams};
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::current::{Current, View};
+use crate::error::ApiError;
+
+/// Field manager of the caBundle.
+pub const FIELD_MANAGER: &str = "sluice-webhook-ca";
+/// So many repairs within [`BURST_WINDOW`] are made at once; someone else who keeps writing is then answered slowly.
+const BURST: usize = 5;
+/// See [`BURST`].
+const BURST_WINDOW: Duration = Duration::from_mins(1);
+/// Pause between repairs once the burst is used up.
+const SLOW: Duration = Duration::from_secs(10);
+/// First and longest pause after a failure.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// How a webhook configuration stands to the CA.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BundleState {
+    /// Not looked at yet.
+    #[default]
+    Unknown,
+    /// All webhooks of the configuration have the CA.
+    InPlace,
+    /// There is no such configuration: the API server does not call this webhook.
+    Missing,
+    /// It could not be written; the reason.
+    Failed(String),
+}
+
+impl BundleState {
+    /// Why the API server may not trust this replica; nothing when it does or does not call it.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::InPlace | Self::Missing => None,
+            Self::Unknown => Some("not looked at yet".to_owned()),
+            Self::Failed(reason) => Some(reason.clone()),
+        }
+    }
+}
+
+/// One of the two kinds of webhook configuration.
+pub trait Configuration: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+    /// Resource as RBAC names it.
+    const RESOURCE: &'static str;
+    /// Name and client configuration of each webhook.
+    fn clients(&self) -> Vec<(&str, &WebhookClientConfig)>;
+}
+
+impl Configuration for ValidatingWebhookConfiguration {
+    const RESOURCE: &'static str = "validatingwebhookconfigurations.admissionregistration.k8s.io";
+    fn clients(&self) -> Vec<(&str, &WebhookClientConfig)> {
+        let webhooks = self.webhooks.iter().flatten();
+        webhooks.map(|w| (w.name.as_str(), &w.client_config)).collect()
+    }
+}
+
+impl Configuration for MutatingWebhookConfiguration {
+    const RESOURCE: &'static str = "mutatingwebhookconfigurations.admissionregistration.k8s.io";
+    fn clients(&self) -> Vec<(&str, &WebhookClientConfig)> {
+        let webhooks = self.webhooks.iter().flatten();
+        webhooks.map(|w| (w.name.as_str(), &w.client_config)).collect()
+    }
+}
+
+/// Keeps the CA of `current` in one webhook configuration.
+#[derive(Debug)]
+pub struct Injector<K> {
+    api: Api<K>,
+    name: String,
+    current: Current,
+    state: Arc<watch::Sender<BundleState>>,
+    repairs: VecDeque<Instant>,
+}
+
+impl<K: Configuration> Injector<K> {
+    /// The injector for the configuration called `name`.
+    #[must_use]
+    pub fn new(client: Client, name: &str, current: Current) -> Self {
+        Self {
+            api: Api::all(client),
+            name: name.to_owned(),
+            current,
+            state: Arc::new(watch::Sender::default()),
+            repairs: VecDeque::new(),
+        }
+    }
+
+    /// How the configuration stands.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<BundleState> {
+        self.state.subscribe()
+    }
+
+    /// Keeps the CA in place for ever. Never ends.
+    pub async fn run(mut self) {
+        let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
+        let mut changes = Box::pin(watcher::watcher(self.api.clone(), config));
+        let mut view = self.current.subscribe();
+        let mut seen: Option<K> = None;
+        let mut relisted: Option<K> = None;
+        let mut pause = RETRY.0;
+        let mut retry_at: Option<Instant> = None;
+        loop {
+            let retry = async {
+                match retry_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = changes.next() => match event {
+                    Some(Ok(watcher::Event::Init)) => { relisted = None; continue }
+                    Some(Ok(watcher::Event::InitApply(found))) => { relisted = Some(found); continue }
+                    Some(Ok(watcher::Event::InitDone)) => seen = relisted.take(),
+                    Some(Ok(watcher::Event::Apply(found))) => seen = Some(found),
+                    Some(Ok(watcher::Event::Delete(_))) => seen = None,
+                    Some(Err(error)) => {
+                        self.fail(&self.watch_failed(error));
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(RETRY.1);
+                        continue;
+                    }
+                    None => return,
+                },
+                source = view.changed() => if source.is_err() { return },
+                () = retry => {}
+            }
+            let now = view.borrow_and_update().clone();
+            match self.repair(seen.as_ref(), &now).await {
+                Ok(()) => {
+                    pause = RETRY.0;
+                    retry_at = None;
+                }
+                Err(error) => {
+                    self.fail(&error);
+                    retry_at = Some(Instant::now() + pause);
+                    pause = (pause * 2).min(RETRY.1);
+                }
+            }
+        }
+    }
+
+    /// Writes the CA of `view` into `present` where it lacks it.
+    ///
+    /// # Errors
+    /// When the API server refuses or cannot be reached.
+    pub async fn repair(&mut self, present: Option<&K>, view: &View) -> Result<(), ApiError> {
+        let Some(bundle) = view.ca_bundle.as_deref() else {
+            return Ok(());
+        };
+        let Some(present) = present else {
+            self.note_missing();
+            return Ok(());
+        };
+        let clients = present.clients();
+        let lacking = clients.iter().filter(|(_, client)| !has(client, bundle)).count();
+        if lacking == 0 {
+            self.set_state(BundleState::InPlace);
+            return Ok(());
+        }
+        self.slow_down().await;
+        let bundle = ByteString(bundle.to_vec());
+        let webhooks: Vec<_> = clients
+            .iter()
+            .map(|(name, _)| json!({ "name": name, "clientConfig": { "caBundle": bundle } }))
+            .collect();
+        let patch = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            // With the uid, an object that was deleted meanwhile is not created anew with nothing but a caBundle.
+            "metadata": { "name": self.name, "uid": present.uid() },
+            "webhooks": webhooks,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        match self.api.patch(&self.name, &params, &Patch::Apply(&patch)).await {
+            Ok(_) => {
+                tracing::info!(
+                    "wrote caBundle into {lacking} webhook(s) of {} {}",
+                    K::RESOURCE,
+                    self.name
+                );
+                self.set_state(BundleState::InPlace);
+                Ok(())
+            }
+            // Deleted or made anew meanwhile: the watch brings what there is now.
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+            Err(source) => Err(ApiError {
+                verb: "patch",
+                resource: K::RESOURCE,
+                namespace: None,
+                name: self.name.clone(),
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    fn note_missing(&self) {
+        if *self.state.borrow() != BundleState::Missing {
+            tracing::warn!(
+                "there is no {} \"{}\": the API server does not call this webhook; waiting for it (--webhook-config-name \
+                 names it, the chart creates it)",
+                K::RESOURCE,
+                self.name
+            );
+        }
+        self.set_state(BundleState::Missing);
+    }
+
+    fn set_state(&self, state: BundleState) {
+        self.state.send_if_modified(|present| {
+            let changed = *present != state;
+            *present = state;
+            changed
+        });
+    }
+
+    fn fail(&self, error: &ApiError) {
+        let text = error.to_string();
+        if self.state.borrow().problem().as_deref() != Some(text.as_str()) {
+            tracing::warn!("caBundle: {text}");
+        }
+        self.set_state(BundleState::Failed(text));
+    }
+
+    fn watch_failed(&self, error: watcher::Error) -> ApiError {
+        let source = match error {
+            watcher::Error::InitialListFailed(e)
+            | watcher::Error::WatchStartFailed(e)
+            | watcher::Error::WatchFailed(e) => e,
+            watcher::Error::WatchError(status) => kube::Error::Api(status),
+            watcher::Error::NoResourceVersion => {
+                kube::Error::Api(kube::core::Status::failure("the answer has no resourceVersion", "").boxed())
+            }
+        };
+        ApiError {
+            verb: "watch",
+            resource: K::RESOURCE,
+            namespace: None,
+            name: self.name.clone(),
+            source: Box::new(source),
+        }
+    }
+
+    /// Waits when the configuration had to be repaired too often of late.
+    async fn slow_down(&mut self) {
+        let now = Instant::now();
+        while self.repairs.front().is_some_and(|at| now - *at > BURST_WINDOW) {
+            self.repairs.pop_front();
+        }
+        if self.repairs.len() >= BURST {
+            tracing::warn!(
+                "someone keeps changing caBundle of {} {}; repairing it every {} s only",
+                K::RESOURCE,
+                self.name,
+                SLOW.as_secs()
+            );
+            tokio::time::sleep(SLOW).await;
+        }
+        self.repairs.push_back(Instant::now());
+    }
+}
+
+fn has(client: &WebhookClientConfig, bundle: &[u8]) -> bool {
+    client.ca_bundle.as_ref().is_some_and(|present| present.0 == bundle)
+}

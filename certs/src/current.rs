@@ -1,0 +1,91 @@
+//! The certificate in use. Sources put it here; the TLS server takes it from here at each handshake.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tokio::sync::watch;
+
+use crate::pem::Serving;
+
+/// What a source has achieved.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// The certificate to serve, once there is one.
+    pub serving: Option<Arc<Serving>>,
+    /// PEM of the CAs to trust it by, where the source knows them.
+    pub ca_bundle: Option<Arc<[u8]>>,
+    /// Why the source could not do its work at the last try. What was served before is served on.
+    pub problem: Option<String>,
+}
+
+/// The certificate in use. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Current(Arc<watch::Sender<View>>);
+
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.borrow().fmt(f)
+    }
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self(Arc::new(watch::channel(View::default()).0))
+    }
+}
+
+impl Current {
+    /// Nothing yet: handshakes fail until a source has put a certificate here.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What there is now.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.0.borrow().clone()
+    }
+
+    /// Follows the changes.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<View> {
+        self.0.subscribe()
+    }
+
+    /// Puts a certificate into use for all new connections. Connections that exist keep theirs.
+    pub fn set(&self, serving: Serving, ca_bundle: Option<Vec<u8>>) {
+        let view = View {
+            serving: Some(Arc::new(serving)),
+            ca_bundle: ca_bundle.map(Arc::from),
+            problem: None,
+        };
+        self.0.send_replace(view);
+    }
+
+    /// Notes that the source could not do its work. Logged once, when the problem is new.
+    pub fn set_problem(&self, problem: &dyn fmt::Display) {
+        let text = problem.to_string();
+        self.0.send_if_modified(|view| {
+            if view.problem.as_deref() == Some(text.as_str()) {
+                return false;
+            }
+            tracing::warn!("certificate: {text}");
+            view.problem = Some(text);
+            true
+        });
+    }
+
+    /// Notes that the source works again, with what it had before.
+    pub fn clear_problem(&self) {
+        self.0.send_if_modified(|view| view.problem.take().is_some());
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.borrow().serving.as_ref().map(|serving| Arc::clone(&serving.key))
+    }
+}

@@ -1,0 +1,224 @@
+//! The caBundle, against an API server that expects each request in its turn.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's helpers fail as its own body does
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use sluice_certs::Current;
+use sluice_certs::authority;
+use sluice_certs::ca_bundle::{BundleState, Injector};
+use sluice_certs::pem;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+use tower_test::mock::Handle;
+
+type Answer = Response<BoxBody<Bytes, std::io::Error>>;
+type Server = Handle<Request<Body>, Answer>;
+
+const CA: &[u8] = b"the CA";
+
+/// A certificate source that has done its work, with [`CA`] for its CA.
+fn certificate() -> Current {
+    let now = OffsetDateTime::now_utc();
+    let ca = authority::create(now).unwrap();
+    let leaf = authority::sign(&ca, now + time::Duration::days(1), &["webhook".to_owned()], now).unwrap();
+    let current = Current::new();
+    current.set(
+        pem::serving(leaf.certificate.as_bytes(), leaf.key.as_bytes(), "test").unwrap(),
+        Some(CA.to_vec()),
+    );
+    current
+}
+
+fn configuration(ca_bundle: Option<&str>, version: &str) -> Value {
+    let webhook = |name: &str| {
+        json!({
+            "name": name, "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": { "service": { "name": "w", "namespace": "n" }, "caBundle": ca_bundle },
+        })
+    };
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": { "name": "sluice", "uid": "u-1", "resourceVersion": version },
+        "webhooks": [webhook("a.flink.apache.org"), webhook("b.flink.apache.org")],
+    })
+}
+
+fn list(items: &[Value]) -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfigurationList",
+        "metadata": { "resourceVersion": "10" },
+        "items": items,
+    })
+}
+
+fn ok(body: &Value) -> Answer {
+    let bytes = Bytes::from(serde_json::to_vec(body).unwrap());
+    Response::new(Full::new(bytes).map_err(|never| match never {}).boxed())
+}
+
+async fn next(server: &mut std::pin::Pin<&mut Server>) -> (Request<Body>, tower_test::mock::SendResponse<Answer>) {
+    timeout(Duration::from_secs(5), server.next_request())
+        .await
+        .expect("a request within 5 s")
+        .expect("a client that still asks")
+}
+
+/// A watch that brings `events` and then stays open.
+fn watch(events: &[Value]) -> Answer {
+    use futures::StreamExt as _;
+    let lines: Vec<Result<Bytes, std::io::Error>> = events
+        .iter()
+        .map(|event| Ok(Bytes::from(format!("{event}\n"))))
+        .collect();
+    let stream = futures::stream::iter(lines).chain(futures::stream::pending());
+    let frames = stream.map(|line| line.map(http_body::Frame::data));
+    Response::new(BodyExt::boxed(StreamBody::new(frames)))
+}
+
+async fn assert_repair(request: Request<Body>) {
+    assert_eq!(request.method(), http::Method::PATCH);
+    assert_eq!(
+        request.uri().path(),
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/sluice"
+    );
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    assert!(query.contains("fieldManager=sluice-webhook-ca"), "{query}");
+    assert!(query.contains("force=true"), "{query}");
+    assert_eq!(request.headers()["content-type"], "application/apply-patch+yaml");
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    // Nothing but the caBundle of each webhook by its name: all else stays the user's.
+    let ca = "dGhlIENB";
+    assert_eq!(
+        body,
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": { "name": "sluice", "uid": "u-1" },
+            "webhooks": [
+                { "name": "a.flink.apache.org", "clientConfig": { "caBundle": ca } },
+                { "name": "b.flink.apache.org", "clientConfig": { "caBundle": ca } },
+            ],
+        })
+    );
+}
+
+#[tokio::test]
+async fn it_is_written_and_put_back_when_someone_blanks_it() {
+    let (service, server) = tower_test::mock::pair::<Request<Body>, Answer>();
+    let injector =
+        Injector::<ValidatingWebhookConfiguration>::new(Client::new(service, "default"), "sluice", certificate());
+    let mut state = injector.state();
+    let run = tokio::spawn(injector.run());
+    let mut server = pin!(server);
+
+    let (request, send) = next(&mut server).await;
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    assert!(query.contains("fieldSelector=metadata.name%3Dsluice"), "{query}");
+    send.send_response(ok(&list(&[configuration(None, "9")])));
+
+    let (request, send) = next(&mut server).await;
+    assert_repair(request).await;
+    send.send_response(ok(&configuration(Some("dGhlIENB"), "11")));
+
+    let (request, send) = next(&mut server).await;
+    assert!(request.uri().query().unwrap_or_default().contains("watch=true"));
+    send.send_response(watch(&[
+        json!({ "type": "MODIFIED", "object": configuration(Some("dGhlIENB"), "11") }),
+        // What `helm upgrade` of a chart with an empty bundle does.
+        json!({ "type": "MODIFIED", "object": configuration(Some("Cg=="), "12") }),
+    ]));
+
+    let (request, send) = next(&mut server).await;
+    assert_repair(request).await;
+    send.send_response(ok(&configuration(Some("dGhlIENB"), "13")));
+    timeout(
+        Duration::from_secs(5),
+        state.wait_for(|state| *state == BundleState::InPlace),
+    )
+    .await
+    .expect("in place within 5 s")
+    .expect("running");
+    run.abort();
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_missing_is_waited_for() {
+    let (service, server) = tower_test::mock::pair::<Request<Body>, Answer>();
+    let injector =
+        Injector::<ValidatingWebhookConfiguration>::new(Client::new(service, "default"), "sluice", certificate());
+    let mut state = injector.state();
+    let run = tokio::spawn(injector.run());
+    let mut server = pin!(server);
+
+    let (_, send) = next(&mut server).await;
+    send.send_response(ok(&list(&[])));
+    timeout(
+        Duration::from_secs(5),
+        state.wait_for(|state| *state == BundleState::Missing),
+    )
+    .await
+    .expect("noticed within 5 s")
+    .expect("running");
+    assert_eq!(
+        state.borrow().problem(),
+        None,
+        "nobody calls this webhook, so it need not be unready"
+    );
+
+    let (_, send) = next(&mut server).await;
+    send.send_response(watch(&[
+        json!({ "type": "ADDED", "object": configuration(None, "12") }),
+    ]));
+    let (request, _) = next(&mut server).await;
+    assert_repair(request).await;
+    run.abort();
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    let (service, server) = tower_test::mock::pair::<Request<Body>, Answer>();
+    let injector =
+        Injector::<ValidatingWebhookConfiguration>::new(Client::new(service, "default"), "sluice", certificate());
+    let mut state = injector.state();
+    let run = tokio::spawn(injector.run());
+    let mut server = pin!(server);
+
+    let (_, send) = next(&mut server).await;
+    send.send_response(ok(&list(&[configuration(None, "9")])));
+    let (_, send) = next(&mut server).await;
+    let refused = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no",
+    });
+    let mut response = ok(&refused);
+    *response.status_mut() = http::StatusCode::FORBIDDEN;
+    send.send_response(response);
+    let problem = timeout(
+        Duration::from_secs(5),
+        state.wait_for(|state| matches!(state, BundleState::Failed(_))),
+    )
+    .await
+    .expect("noticed within 5 s")
+    .expect("running")
+    .problem()
+    .expect("a problem");
+    for part in [
+        "cannot patch",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io \"sluice\"",
+        "verb \"patch\"",
+    ] {
+        assert!(problem.contains(part), "{part} is missing in: {problem}");
+    }
+    run.abort();
+}

@@ -1,0 +1,157 @@
+//! What a stored CA and certificate need over their life.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's helpers fail as its own body does
+
+use rstest::rstest;
+use sluice_certs::authority;
+use sluice_certs::pem;
+use sluice_certs::plan::{Plan, SETTLE, Stored, carry_out, fresh, plan};
+use time::{Duration, OffsetDateTime};
+
+fn names() -> Vec<String> {
+    vec!["w.n.svc".to_owned()]
+}
+
+fn start() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
+}
+
+/// The plan in a word.
+fn word(plan: &Plan) -> &'static str {
+    match plan {
+        Plan::Keep => "keep",
+        Plan::Sign(_) => "sign",
+        Plan::Announce(_) => "announce",
+        Plan::Replace(_) => "replace",
+    }
+}
+
+#[rstest]
+#[case::new(0, "keep")]
+#[case::two_thirds(19, "keep")]
+#[case::last_third(21, "sign")]
+#[case::ended(31, "sign")]
+#[case::stood_still_for_long(300, "sign")]
+#[case::ca_ended(366, "replace")]
+#[case::clock_before_the_start(-2, "keep")]
+fn over_time(#[case] days: i64, #[case] expected: &str) {
+    let stored = fresh(&names(), start()).unwrap();
+    assert_eq!(word(&plan(&stored, &names(), start() + Duration::days(days))), expected);
+}
+
+/// Checks what the API server does: a certificate of one of the CAs that it trusts, in its time.
+fn trusted(stored: &Stored, bundle: &str, now: OffsetDateTime) -> bool {
+    let cas = pem::certificates(bundle.as_bytes(), "ca").unwrap();
+    let chain = pem::certificates(stored.serving.certificate.as_bytes(), "leaf").unwrap();
+    let (from, to) = pem::validity(&chain[0]).unwrap();
+    (from..=to).contains(&now)
+        && cas.iter().any(|ca| {
+            pem::is_signed_by(&chain[0], ca) && pem::validity(ca).is_ok_and(|(from, to)| (from..=to).contains(&now))
+        })
+}
+
+#[test]
+fn for_years_there_is_always_a_certificate_that_the_previous_bundle_trusts_too() {
+    let mut now = start();
+    let mut stored = fresh(&names(), now).unwrap();
+    let mut signed = 0;
+    let mut announced = 0;
+    for _ in 0..300 {
+        now += Duration::days(5);
+        let before = stored.clone();
+        // Two looks, SETTLE apart, as a new CA signs only after it has settled.
+        for pause in [Duration::ZERO, SETTLE] {
+            let at = now + pause;
+            let plan = plan(&stored, &names(), at);
+            match plan {
+                Plan::Sign(_) => signed += 1,
+                Plan::Announce(_) => announced += 1,
+                Plan::Keep => {}
+                Plan::Replace(why) => panic!("day {now}: {why}"),
+            }
+            if let Some(next) = carry_out(&plan, &stored, &names(), at).unwrap() {
+                stored = next;
+            }
+            assert!(trusted(&stored, &stored.ca_bundle, at), "{now}");
+            if !matches!(plan, Plan::Sign(_)) {
+                assert!(
+                    trusted(&stored, &before.ca_bundle, at),
+                    "{now}: replicas that have not read it yet"
+                );
+            }
+        }
+        let cas = pem::certificates(stored.ca_bundle.as_bytes(), "ca").unwrap();
+        assert!(
+            cas.len() <= 2,
+            "predecessors that ended are dropped, there are {}",
+            cas.len()
+        );
+    }
+    assert!((60..=90).contains(&signed), "{signed} certificates in 1500 days");
+    assert!((5..=7).contains(&announced), "{announced} CAs in 1500 days");
+}
+
+#[test]
+fn a_new_ca_signs_nothing_until_it_has_settled() {
+    let stored = fresh(&names(), start()).unwrap();
+    let at = start() + Duration::days(250);
+    // Renewed in time until then.
+    let stored = carry_out(&Plan::Sign("test"), &stored, &names(), at - Duration::days(25))
+        .unwrap()
+        .unwrap();
+    let first = plan(&stored, &names(), at);
+    assert_eq!(word(&first), "announce");
+    let announced = carry_out(&first, &stored, &names(), at).unwrap().unwrap();
+    assert_eq!(
+        announced.serving, stored.serving,
+        "still the certificate that everybody trusts"
+    );
+    assert!(
+        announced.ca_bundle.contains(stored.ca_bundle.trim()),
+        "the old CA is trusted on"
+    );
+    assert_eq!(
+        word(&plan(&announced, &names(), at + SETTLE - Duration::SECOND)),
+        "keep"
+    );
+    assert_eq!(word(&plan(&announced, &names(), at + SETTLE)), "sign");
+}
+
+type Damage = fn(&mut Stored, &Stored);
+
+const FOREIGN_KEY: Damage = |stored, other| stored.serving.key.clone_from(&other.serving.key);
+const FOREIGN_CERTIFICATE: Damage = |stored, other| stored.serving = other.serving.clone();
+const NO_CERTIFICATE: Damage = |stored, _| stored.serving.certificate.clear();
+const FOREIGN_CA_KEY: Damage = |stored, other| stored.ca_key = other.ca_key.clone();
+const FOREIGN_CA: Damage = |stored, other| stored.ca_bundle.clone_from(&other.ca_bundle);
+const NO_CA: Damage = |stored, _| "nothing".clone_into(&mut stored.ca_bundle);
+
+#[rstest]
+#[case::foreign_key(FOREIGN_KEY, "sign")]
+#[case::foreign_certificate(FOREIGN_CERTIFICATE, "sign")]
+#[case::no_certificate(NO_CERTIFICATE, "sign")]
+#[case::foreign_ca_key(FOREIGN_CA_KEY, "replace")]
+#[case::foreign_ca(FOREIGN_CA, "replace")]
+#[case::no_ca(NO_CA, "replace")]
+fn damage_is_healed(#[case] damage: Damage, #[case] expected: &str) {
+    let mut stored = fresh(&names(), start()).unwrap();
+    damage(&mut stored, &fresh(&names(), start()).unwrap());
+    let decided = plan(&stored, &names(), start());
+    assert_eq!(word(&decided), expected);
+    let healed = carry_out(&decided, &stored, &names(), start()).unwrap().unwrap();
+    assert_eq!(plan(&healed, &names(), start()), Plan::Keep);
+    assert!(trusted(&healed, &healed.ca_bundle, start()));
+}
+
+#[test]
+fn other_names_need_another_certificate_and_fewer_do_not() {
+    let service = authority::service_names("w", "n");
+    let stored = fresh(&service, start()).unwrap();
+    assert_eq!(word(&plan(&stored, &service[..1], start())), "keep");
+    assert_eq!(word(&plan(&stored, &["x.n.svc".to_owned()], start())), "sign");
+}
+
+#[test]
+fn nothing_secret_shows_in_debug_output() {
+    let text = format!("{:?}", fresh(&names(), start()).unwrap());
+    assert!(!text.contains("PRIVATE KEY"), "{text}");
+}

@@ -1,0 +1,272 @@
+//! Replicas that share a Secret, against an API server in memory with the real one's rules: create of what exists and
+//! update of another resourceVersion are refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's helpers fail as its own body does
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use sluice_certs::secret::SecretSource;
+use sluice_certs::{CertError, Current, authority};
+use tokio::sync::Barrier;
+
+/// The API server: one Secret, and what was asked of it.
+#[derive(Clone, Default)]
+struct ApiServer {
+    state: Arc<Mutex<State>>,
+    /// Reads that have to meet before any of them is answered.
+    reads_meet: Option<Arc<Barrier>>,
+}
+
+#[derive(Default)]
+struct State {
+    secret: Option<Secret>,
+    version: u64,
+    writes: Vec<&'static str>,
+    /// Code that every request is refused with.
+    refuse: Option<u16>,
+}
+
+impl ApiServer {
+    fn holding(secret: Secret) -> Self {
+        let server = Self::default();
+        server.state.lock().unwrap().store(secret);
+        server
+    }
+
+    fn client(&self) -> Client {
+        let server = self.clone();
+        Client::new(
+            tower::service_fn(move |request: Request<Body>| {
+                let server = server.clone();
+                async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
+            }),
+            "sluice-system",
+        )
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        if parts.method == Method::GET
+            && let Some(barrier) = &self.reads_meet
+        {
+            // Answered as of before the meeting, so both replicas see that there is nothing.
+            let answer = self.state.lock().unwrap().read();
+            barrier.wait().await;
+            return answer;
+        }
+        let mut state = self.state.lock().unwrap();
+        if let Some(code) = state.refuse {
+            return failure(code, "Forbidden");
+        }
+        match parts.method {
+            Method::GET => state.read(),
+            Method::POST if state.secret.is_some() => failure(409, "AlreadyExists"),
+            Method::POST => {
+                state.writes.push("create");
+                state.store(serde_json::from_slice(&body).unwrap())
+            }
+            Method::PUT => {
+                let new: Secret = serde_json::from_slice(&body).unwrap();
+                if new.metadata.resource_version != state.secret.as_ref().unwrap().metadata.resource_version {
+                    return failure(409, "Conflict");
+                }
+                state.writes.push("update");
+                state.store(new)
+            }
+            other => panic!("unexpected {other}"),
+        }
+    }
+
+    fn stored(&self) -> BTreeMap<String, String> {
+        let state = self.state.lock().unwrap();
+        let data = state.secret.as_ref().unwrap().data.clone().unwrap();
+        data.into_iter()
+            .map(|(key, value)| (key, String::from_utf8(value.0).unwrap()))
+            .collect()
+    }
+
+    fn writes(&self) -> Vec<&'static str> {
+        self.state.lock().unwrap().writes.clone()
+    }
+}
+
+impl State {
+    fn read(&self) -> Response<Body> {
+        match &self.secret {
+            Some(secret) => ok(&serde_json::to_value(secret).unwrap()),
+            None => failure(404, "NotFound"),
+        }
+    }
+
+    fn store(&mut self, mut secret: Secret) -> Response<Body> {
+        self.version += 1;
+        secret.metadata.resource_version = Some(self.version.to_string());
+        let answer = ok(&serde_json::to_value(&secret).unwrap());
+        self.secret = Some(secret);
+        answer
+    }
+}
+
+fn ok(body: &Value) -> Response<Body> {
+    Response::new(Body::from(serde_json::to_vec(body).unwrap()))
+}
+
+fn failure(code: u16, reason: &str) -> Response<Body> {
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure",
+        "code": code, "reason": reason, "message": format!("refused: {reason}"),
+    });
+    let mut response = ok(&status);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    response
+}
+
+fn source(server: &ApiServer, current: &Current) -> SecretSource {
+    source_for(server, current, "sluice-webhook")
+}
+
+fn source_for(server: &ApiServer, current: &Current, service: &str) -> SecretSource {
+    let names = authority::service_names(service, "sluice-system");
+    SecretSource::new(
+        server.client(),
+        "sluice-system",
+        "sluice-webhook-tls",
+        names,
+        current.clone(),
+    )
+}
+
+fn ca_of(current: &Current) -> String {
+    String::from_utf8(current.view().ca_bundle.expect("a CA").to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn two_replicas_that_start_at_once_agree_on_one_ca() {
+    let mut server = ApiServer {
+        reads_meet: Some(Arc::new(Barrier::new(2))),
+        ..ApiServer::default()
+    };
+    let (first, second) = (Current::new(), Current::new());
+    let (a, b) = (source(&server, &first), source(&server, &second));
+    // The loser reads a second time; it shall not wait for the winner then, who reads no more.
+    let late = {
+        let server = server.clone();
+        async move {
+            let barrier = server.reads_meet.clone().unwrap();
+            barrier.wait().await;
+        }
+    };
+    let both = async { tokio::join!(a.reconcile(), b.reconcile()) };
+    let ((one, two), ()) = tokio::join!(both, async {
+        // Meets the loser's second read.
+        while server.writes().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        late.await;
+    });
+    one.unwrap();
+    two.unwrap();
+    server.reads_meet = None;
+    assert_eq!(server.writes(), ["create"], "one replica wrote, the other took it");
+    assert_eq!(ca_of(&first), ca_of(&second));
+    assert_eq!(ca_of(&first), server.stored()["ca.crt"]);
+    let leaf = |current: &Current| current.view().serving.unwrap().leaf().to_vec();
+    assert_eq!(leaf(&first), leaf(&second));
+}
+
+#[tokio::test]
+async fn the_secret_is_laid_out_as_cert_manager_does() {
+    let server = ApiServer::default();
+    source(&server, &Current::new()).reconcile().await.unwrap();
+    let secret = server.state.lock().unwrap().secret.clone().unwrap();
+    assert_eq!(secret.type_.as_deref(), Some("kubernetes.io/tls"));
+    assert_eq!(secret.metadata.name.as_deref(), Some("sluice-webhook-tls"));
+    let keys: Vec<String> = server.stored().into_keys().collect();
+    assert_eq!(keys, ["ca.crt", "ca.key", "tls.crt", "tls.key"]);
+}
+
+#[tokio::test]
+async fn what_is_good_is_left_alone() {
+    let server = ApiServer::default();
+    source(&server, &Current::new()).reconcile().await.unwrap();
+    let current = Current::new();
+    source(&server, &current).reconcile().await.unwrap();
+    source(&server, &current).reconcile().await.unwrap();
+    assert_eq!(server.writes(), ["create"]);
+    assert_eq!(ca_of(&current), server.stored()["ca.crt"]);
+}
+
+#[tokio::test]
+async fn another_service_name_gives_a_new_certificate_of_the_same_ca() {
+    let server = ApiServer::default();
+    source_for(&server, &Current::new(), "old-name")
+        .reconcile()
+        .await
+        .unwrap();
+    let before = server.stored();
+    let current = Current::new();
+    source_for(&server, &current, "new-name").reconcile().await.unwrap();
+    let after = server.stored();
+    assert_eq!(before["ca.crt"], after["ca.crt"]);
+    assert_ne!(before["tls.crt"], after["tls.crt"]);
+    let names = &current.view().serving.unwrap().dns_names;
+    assert!(names.contains(&"new-name.sluice-system.svc".to_owned()), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_secret_is_made_anew_and_foreign_keys_in_it_stay() {
+    let secret = Secret {
+        data: Some(BTreeMap::from([
+            ("tls.crt".to_owned(), ByteString(b"garbage".to_vec())),
+            ("note".to_owned(), ByteString(b"keep me".to_vec())),
+        ])),
+        ..Secret::default()
+    };
+    let server = ApiServer::holding(secret);
+    let current = Current::new();
+    source(&server, &current).reconcile().await.unwrap();
+    assert_eq!(server.writes(), ["update"]);
+    assert_eq!(server.stored()["note"], "keep me");
+    assert!(current.view().serving.is_some());
+}
+
+#[tokio::test]
+async fn a_secret_of_cert_manager_is_not_touched() {
+    let mut secret = Secret::default();
+    secret.metadata.annotations = Some(BTreeMap::from([(
+        "cert-manager.io/certificate-name".to_owned(),
+        "sluice".to_owned(),
+    )]));
+    let server = ApiServer::holding(secret);
+    let error = source(&server, &Current::new()).reconcile().await.unwrap_err();
+    assert!(matches!(error, CertError::ManagedByCertManager { .. }));
+    assert!(error.to_string().contains("--certs files"), "{error}");
+    assert!(server.writes().is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_and_the_old_certificate_is_served_on() {
+    let server = ApiServer::default();
+    let current = Current::new();
+    let source = source(&server, &current);
+    source.reconcile().await.unwrap();
+    server.state.lock().unwrap().refuse = Some(403);
+    let error = source.reconcile().await.unwrap_err().to_string();
+    for part in [
+        "cannot get secrets",
+        "sluice-webhook-tls",
+        "namespace \"sluice-system\"",
+        "verb \"get\"",
+    ] {
+        assert!(error.contains(part), "{part} is missing in: {error}");
+    }
+    assert!(current.view().serving.is_some());
+}

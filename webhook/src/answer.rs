@@ -1,0 +1,153 @@
+//! A verdict in Kubernetes' words.
+//!
+//! kubectl prints the causes of an `Invalid` one a line, `* field: message`, and leaves out the status' message; other
+//! clients show only the message. So both carry everything.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::review::{Cause, Details, Response, Status};
+use crate::verdict::{Failure, Verdict, Violation};
+
+/// Longest warning; the API server cuts what is longer (`k8s.io/apiserver`, warnings of admission webhooks).
+const LONGEST_WARNING: usize = 256;
+/// Longest message, far below what the API server and its clients carry.
+const LONGEST_MESSAGE: usize = 16 * 1024;
+
+/// What the answer names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// To be repeated.
+    pub uid: String,
+    /// API group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name; empty where the API server makes one.
+    pub name: String,
+}
+
+/// The answer that says `verdict` about `subject`.
+#[must_use]
+pub fn answer(subject: &Subject, verdict: &Verdict) -> Response {
+    let response = Response {
+        uid: subject.uid.clone(),
+        ..Response::default()
+    };
+    match verdict {
+        Verdict::Allowed { patch, warnings } => {
+            let patch = patch
+                .as_ref()
+                .filter(|patch| !patch.is_empty())
+                .and_then(|patch| serde_json::to_vec(patch).ok())
+                .map(|json| BASE64.encode(json));
+            Response {
+                allowed: true,
+                patch_type: patch.is_some().then_some("JSONPatch"),
+                patch,
+                warnings: shown(warnings),
+                ..response
+            }
+        }
+        Verdict::Denied { violations, warnings } => Response {
+            status: Some(invalid(subject, violations)),
+            warnings: shown(warnings),
+            ..response
+        },
+        Verdict::Failed(failure) => Response {
+            status: Some(failed(failure)),
+            ..response
+        },
+    }
+}
+
+fn failed(failure: &Failure) -> Status {
+    let (code, reason) = failure.status();
+    Status {
+        code,
+        status: "Failure",
+        reason,
+        message: cut(&format!("Sluice: {failure}"), LONGEST_MESSAGE),
+        details: None,
+    }
+}
+
+fn invalid(subject: &Subject, violations: &[Violation]) -> Status {
+    Status {
+        code: 422,
+        status: "Failure",
+        reason: "Invalid",
+        message: message(subject, violations),
+        details: Some(Details {
+            name: subject.name.clone(),
+            group: subject.group.clone(),
+            kind: subject.kind.clone(),
+            causes: violations
+                .iter()
+                .map(|violation| Cause {
+                    reason: violation.reason.to_owned(),
+                    message: sentence(violation),
+                    field: violation.field.clone(),
+                })
+                .collect(),
+        }),
+    }
+}
+
+/// All violations as one text.
+fn message(subject: &Subject, violations: &[Violation]) -> String {
+    let count = match violations.len() {
+        1 => "1 problem".to_owned(),
+        n => format!("{n} problems"),
+    };
+    let mut text = format!("{count} in {}", named(subject));
+    for (index, violation) in violations.iter().enumerate() {
+        let line = format!("\n{}. {}: {}", index + 1, violation.field, sentence(violation));
+        if text.len() + line.len() > LONGEST_MESSAGE {
+            text.push_str("\n…");
+            break;
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
+/// What is wrong, the fix and the code.
+fn sentence(violation: &Violation) -> String {
+    let mut text = violation.message.trim_end_matches('.').to_owned();
+    if !violation.fix.is_empty() {
+        text.push_str(". ");
+        text.push_str(violation.fix.trim_end_matches('.'));
+    }
+    text.push_str(". [");
+    text.push_str(violation.code);
+    text.push(']');
+    text
+}
+
+fn named(subject: &Subject) -> String {
+    match (subject.namespace.as_str(), subject.name.as_str()) {
+        ("", "") => subject.kind.clone(),
+        ("", name) => format!("{} {name}", subject.kind),
+        (namespace, "") => format!("{} in {namespace}", subject.kind),
+        (namespace, name) => format!("{} {namespace}/{name}", subject.kind),
+    }
+}
+
+fn shown(warnings: &[String]) -> Vec<String> {
+    warnings.iter().map(|warning| cut(warning, LONGEST_WARNING)).collect()
+}
+
+/// `text` in at most `limit` bytes.
+pub(crate) fn cut(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let mut end = limit - '…'.len_utf8();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}

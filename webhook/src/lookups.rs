@@ -1,0 +1,337 @@
+//! What rules need to know of other objects: session clusters and the jobs that snapshots refer to.
+//!
+//! A look-up never leaves the process. Objects come from watches, or from a file when there is no cluster, and only the
+//! fields that rules read are kept.
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::store::{Writer, store};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource};
+use parking_lot::RwLock;
+use serde::de::DeserializeOwned;
+use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, FlinkSessionJobSpec};
+
+/// First and longest pause after a watch failed.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// A kind that is looked up.
+pub trait Looked:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + Unpin + 'static
+{
+    /// Resource as RBAC names it.
+    const RESOURCE: &'static str;
+    /// `self` with only what rules read.
+    #[must_use]
+    fn trimmed(self) -> Self;
+}
+
+impl Looked for FlinkDeployment {
+    const RESOURCE: &'static str = "flinkdeployments.flink.apache.org";
+    fn trimmed(self) -> Self {
+        Self {
+            metadata: identity(self.metadata),
+            spec: FlinkDeploymentSpec {
+                job: self.spec.job,
+                flink_configuration: self.spec.flink_configuration,
+                flink_version: self.spec.flink_version,
+                mode: self.spec.mode,
+                ..FlinkDeploymentSpec::default()
+            },
+            status: None,
+            ..self
+        }
+    }
+}
+
+impl Looked for FlinkSessionJob {
+    const RESOURCE: &'static str = "flinksessionjobs.flink.apache.org";
+    fn trimmed(self) -> Self {
+        Self {
+            metadata: identity(self.metadata),
+            spec: FlinkSessionJobSpec {
+                deployment_name: self.spec.deployment_name,
+                ..FlinkSessionJobSpec::default()
+            },
+            status: None,
+            ..self
+        }
+    }
+}
+
+fn identity(metadata: ObjectMeta) -> ObjectMeta {
+    ObjectMeta {
+        name: metadata.name,
+        namespace: metadata.namespace,
+        resource_version: metadata.resource_version,
+        ..ObjectMeta::default()
+    }
+}
+
+/// The objects that rules may ask for.
+#[derive(Default)]
+pub struct Lookups {
+    deployments: Vec<Store<FlinkDeployment>>,
+    session_jobs: Vec<Store<FlinkSessionJob>>,
+    watches: Vec<Arc<Watch>>,
+}
+
+impl Debug for Lookups {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lookups")
+            .field("watches", &self.watches)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a watch stands.
+#[derive(Debug)]
+struct Watch {
+    /// Resource and namespace, for people.
+    what: String,
+    synced: std::sync::atomic::AtomicBool,
+    problem: RwLock<Option<String>>,
+}
+
+/// `--objects` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectsError {
+    /// The file cannot be read.
+    #[error("cannot read --objects {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// Not YAML.
+    #[error("--objects {path} is no YAML: {reason}")]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A document cannot be read as its kind.
+    #[error("--objects {path}, document {document} ({kind}): {reason}")]
+    Object {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        document: usize,
+        /// Its kind.
+        kind: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Lookups {
+    /// No objects at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The objects of the cluster, in `namespaces` or in all where that is empty. Starts the watches.
+    #[must_use]
+    pub fn watching(client: &Client, namespaces: &[String]) -> Self {
+        let mut lookups = Self::default();
+        lookups.deployments = lookups.watch(client, namespaces);
+        lookups.session_jobs = lookups.watch(client, namespaces);
+        lookups
+    }
+
+    fn watch<K>(&mut self, client: &Client, namespaces: &[String]) -> Vec<Store<K>>
+    where
+        K: Looked + Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        let scopes: Vec<Option<&String>> = if namespaces.is_empty() {
+            vec![None]
+        } else {
+            namespaces.iter().map(Some).collect()
+        };
+        scopes
+            .into_iter()
+            .map(|namespace| {
+                let (api, scope) = match namespace {
+                    Some(namespace) => (
+                        Api::namespaced(client.clone(), namespace),
+                        format!("namespace {namespace}"),
+                    ),
+                    None => (Api::all(client.clone()), "all namespaces".to_owned()),
+                };
+                let (reader, writer) = store();
+                let watch = Arc::new(Watch {
+                    what: format!("{} in {scope}", K::RESOURCE),
+                    synced: false.into(),
+                    problem: RwLock::new(None),
+                });
+                self.watches.push(Arc::clone(&watch));
+                tokio::spawn(follow::<K>(api, writer, watch));
+                reader
+            })
+            .collect()
+    }
+
+    /// The objects in a file of YAML documents, those of other kinds left out.
+    ///
+    /// # Errors
+    /// When the file cannot be read or an object in it does not fit its kind.
+    pub fn from_file(path: &Path) -> Result<Self, ObjectsError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ObjectsError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&text).map_err(|e| ObjectsError::Yaml {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        let (deployments, mut deployment_writer) = store();
+        let (session_jobs, mut session_job_writer) = store();
+        for (index, document) in documents.into_iter().enumerate() {
+            let kind = document
+                .get("kind")
+                .and_then(|k| k.as_str())
+                .unwrap_or_default()
+                .to_owned();
+            let failed = |e: serde_json::Error| ObjectsError::Object {
+                path: path.to_owned(),
+                document: index + 1,
+                kind: kind.clone(),
+                reason: e.to_string(),
+            };
+            match kind.as_str() {
+                FlinkDeployment::KIND => put(&mut deployment_writer, document).map_err(failed)?,
+                FlinkSessionJob::KIND => put(&mut session_job_writer, document).map_err(failed)?,
+                _ => {}
+            }
+        }
+        Ok(Self {
+            deployments: vec![deployments],
+            session_jobs: vec![session_jobs],
+            watches: Vec::new(),
+        })
+    }
+
+    /// The deployment of this name.
+    #[must_use]
+    pub fn deployment(&self, namespace: &str, name: &str) -> Option<Arc<FlinkDeployment>> {
+        let key = ObjectRef::new(name).within(namespace);
+        self.deployments.iter().find_map(|store| store.get(&key))
+    }
+
+    /// The session job of this name.
+    #[must_use]
+    pub fn session_job(&self, namespace: &str, name: &str) -> Option<Arc<FlinkSessionJob>> {
+        let key = ObjectRef::new(name).within(namespace);
+        self.session_jobs.iter().find_map(|store| store.get(&key))
+    }
+
+    /// Whether every watch has brought all its objects; if not, which has not and why.
+    ///
+    /// # Errors
+    /// The watches that are not ready.
+    pub fn synced(&self) -> Result<(), String> {
+        let missing: Vec<String> = self
+            .watches
+            .iter()
+            .filter(|watch| !watch.synced.load(std::sync::atomic::Ordering::Relaxed))
+            .map(|watch| match watch.problem.read().as_deref() {
+                Some(problem) => problem.to_owned(),
+                None => format!("{}: not listed yet", watch.what),
+            })
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(missing.join("; "))
+        }
+    }
+}
+
+/// Objects of a file have the namespace `default` where they name none, as kubectl has it.
+fn put<K: Looked>(writer: &mut Writer<K>, document: serde_json::Value) -> serde_json::Result<()> {
+    let mut object: K = serde_json::from_value(document)?;
+    object.meta_mut().namespace.get_or_insert_with(|| "default".to_owned());
+    writer.apply_watcher_event(&watcher::Event::Apply(object.trimmed()));
+    Ok(())
+}
+
+/// Follows a watch for ever. What cannot be read is left out: one odd object must not end the watch.
+async fn follow<K: Looked>(api: Api<DeserializeGuard<K>>, mut writer: Writer<K>, watch: Arc<Watch>) {
+    use watcher::Event;
+    let mut events = Box::pin(watcher::watcher(api, watcher::Config::default()));
+    let mut pause = RETRY.0;
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                let problem = explain::<K>(&watch.what, &error);
+                tracing::warn!("{problem}");
+                *watch.problem.write() = Some(problem);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY.1);
+                continue;
+            }
+        };
+        pause = RETRY.0;
+        let done = matches!(event, Event::InitDone);
+        let event = match event {
+            Event::Apply(object) => readable(object).map(Event::Apply),
+            Event::InitApply(object) => readable(object).map(Event::InitApply),
+            Event::Delete(object) => readable(object).map(Event::Delete),
+            Event::Init => Some(Event::Init),
+            Event::InitDone => Some(Event::InitDone),
+        };
+        if let Some(event) = event {
+            writer.apply_watcher_event(&event);
+        }
+        if done {
+            *watch.problem.write() = None;
+            watch.synced.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}
+
+fn readable<K: Looked>(object: DeserializeGuard<K>) -> Option<K> {
+    match object.0 {
+        Ok(object) => Some(object.trimmed()),
+        Err(invalid) => {
+            let metadata = &invalid.metadata;
+            tracing::warn!(
+                "{} {}/{} cannot be read and is left out of look-ups",
+                K::RESOURCE,
+                metadata.namespace.as_deref().unwrap_or_default(),
+                metadata.name.as_deref().unwrap_or_default()
+            );
+            None
+        }
+    }
+}
+
+fn explain<K: Looked>(what: &str, error: &watcher::Error) -> String {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status),
+        _ => None,
+    };
+    match status.map(|status| status.code) {
+        Some(403) => format!(
+            "no permission: cannot list and watch {what}; the webhook's service account needs the verbs \"list\" and \
+             \"watch\" on \"{}\" there (the chart's ClusterRole of the webhook grants them)",
+            K::RESOURCE
+        ),
+        Some(404) => format!("{what}: the CRD is not installed; apply the chart's crds folder"),
+        _ => format!("cannot watch {what}: {error}"),
+    }
+}

@@ -1,0 +1,177 @@
+//! Metrics, all with bounded labels: no label carries anything that a user wrote.
+
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use sluice_certs::Current;
+
+/// Upper bounds of the latency buckets, in seconds.
+const BUCKETS: [f64; 12] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0,
+];
+
+/// Labels of the request counter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// One of the four kinds, or `other`.
+    pub kind: &'static str,
+    /// Operation, or `other` where the request could not be read.
+    pub operation: &'static str,
+    /// `validate`, `mutate` or `other`.
+    pub path: &'static str,
+    /// Whether the API server may go on.
+    pub allowed: &'static str,
+    /// Code of the answer's status, 200 when allowed.
+    pub code: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PathLabel {
+    path: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    code: &'static str,
+}
+
+/// The webhook's metrics. Cheap to clone; all clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    latency: Family<PathLabel, Histogram>,
+    violations: Family<CodeLabel, Counter>,
+    in_flight: Gauge,
+    connections: Gauge,
+    handshake_failures: Counter,
+    panics: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: Family::default(),
+            latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            violations: Family::default(),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            handshake_failures: Counter::default(),
+            panics: Counter::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Puts the metrics and those of `certificate` into `registry`.
+    pub fn register(&self, registry: &mut Registry, certificate: Current) {
+        registry.register(
+            "sluice_admission_requests",
+            "Admission requests answered",
+            self.requests.clone(),
+        );
+        registry.register(
+            "sluice_admission_duration_seconds",
+            "Time from the request's headers to its answer",
+            self.latency.clone(),
+        );
+        registry.register(
+            "sluice_admission_violations",
+            "Violations found, by code of the rule",
+            self.violations.clone(),
+        );
+        registry.register(
+            "sluice_admission_in_flight",
+            "Admission requests being answered",
+            self.in_flight.clone(),
+        );
+        registry.register(
+            "sluice_webhook_connections",
+            "Open TLS connections",
+            self.connections.clone(),
+        );
+        registry.register(
+            "sluice_webhook_handshake_failures",
+            "Connections that ended before TLS was agreed on",
+            self.handshake_failures.clone(),
+        );
+        registry.register(
+            "sluice_webhook_panics",
+            "Faults caught while judging a request",
+            self.panics.clone(),
+        );
+        registry.register_collector(Box::new(Expiry(certificate)));
+    }
+
+    /// Counts a request until the guard is dropped.
+    #[must_use]
+    pub fn enter(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// Counts a connection until the guard is dropped.
+    #[must_use]
+    pub fn connected(&self) -> InFlight {
+        self.connections.inc();
+        InFlight(self.connections.clone())
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, labels: &RequestLabels, took: Duration) {
+        self.requests.get_or_create(labels).inc();
+        self.latency
+            .get_or_create(&PathLabel { path: labels.path })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a violation of the rule with this code.
+    pub fn violated(&self, code: &'static str) {
+        self.violations.get_or_create(&CodeLabel { code }).inc();
+    }
+
+    /// Counts a connection without TLS.
+    pub fn handshake_failed(&self) {
+        self.handshake_failures.inc();
+    }
+
+    /// Counts a caught fault.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+}
+
+/// Counts down when dropped.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Reads the certificate when the metrics are read.
+#[derive(Debug)]
+struct Expiry(Current);
+
+impl Collector for Expiry {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(serving) = self.0.view().serving else {
+            return Ok(());
+        };
+        let gauge = ConstGauge::new(serving.not_after.unix_timestamp());
+        let metric = encoder.encode_descriptor(
+            "sluice_webhook_certificate_expiry_timestamp_seconds",
+            "When the serving certificate ends (Unix time)",
+            None,
+            gauge.metric_type(),
+        )?;
+        gauge.encode(metric)
+    }
+}

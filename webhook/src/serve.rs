@@ -1,0 +1,268 @@
+//! Wires the parts of `sluice-webhook serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kube::Client;
+use prometheus_client::registry::Registry;
+use sluice_certs::ca_bundle::{BundleState, Configuration, Injector};
+use sluice_certs::files::FileSource;
+use sluice_certs::secret::SecretSource;
+use sluice_certs::{CertError, Current, authority};
+use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
+use sluice_runtime::config_dir::ConfigDirError;
+use sluice_runtime::exit;
+use sluice_runtime::shutdown::{self, Shutdown, Trigger};
+use tokio::sync::watch;
+
+use crate::dispatch::Admission;
+use crate::http::App;
+use crate::judge::Judge;
+use crate::lookups::{Lookups, ObjectsError};
+use crate::metrics::Metrics;
+use crate::selfcheck;
+use crate::server::{Limits, ServerError, TlsServer};
+
+/// Where the serving certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// Our own CA in a Secret; the CA is kept in both webhook configurations.
+    SelfSigned {
+        /// Namespace of Secret and Service.
+        namespace: String,
+        /// Service that the API server calls.
+        service_name: String,
+        /// Secret that the replicas share.
+        secret_name: String,
+        /// Name of both webhook configurations.
+        webhook_config_name: String,
+    },
+    /// Files that someone else keeps, such as cert-manager.
+    Files {
+        /// Chain, leaf first.
+        certificate: PathBuf,
+        /// Key of the leaf.
+        key: PathBuf,
+        /// CAs to trust, where they are known.
+        authority: Option<PathBuf>,
+    },
+}
+
+/// Where the objects for look-ups come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Objects {
+    /// The cluster's, in these namespaces or in all.
+    Cluster(Vec<String>),
+    /// A file, or none at all.
+    Offline(Option<PathBuf>),
+}
+
+/// What `serve` is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Address of the webhook.
+    pub listen: SocketAddr,
+    /// Address of `/healthz`, `/readyz` and `/metrics`; none to go without.
+    pub admin_listen: Option<SocketAddr>,
+    /// Where the certificate comes from.
+    pub certificates: Certificates,
+    /// Where other objects come from.
+    pub objects: Objects,
+    /// Folder with the default Flink configuration.
+    pub config_dir: Option<PathBuf>,
+    /// Limits of the TLS server.
+    pub limits: Limits,
+}
+
+/// `serve` cannot start, or ended with a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration folder.
+    #[error(transparent)]
+    ConfigDir(#[from] ConfigDirError),
+    /// `--objects`.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// Certificate files that are wrong from the start.
+    #[error("--tls-cert and --tls-key: {0}")]
+    Certificate(#[from] CertError),
+    /// No way to the API server.
+    #[error(
+        "no cluster to talk to: {0}; run in a pod, set KUBECONFIG, or use --offline with --certs files to run without one"
+    )]
+    Cluster(String),
+    /// The TLS listener.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The admin listener.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+}
+
+impl ServeError {
+    /// The code to end the process with.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::ConfigDir(_) | Self::Objects(_) | Self::Certificate(_) | Self::Cluster(_) => exit::USAGE,
+            Self::Server(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
+        }
+    }
+}
+
+/// Serves until the shutdown and drains.
+///
+/// # Errors
+/// When it cannot start: what an administrator has to correct, or an address that is taken.
+pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeError> {
+    if let Some(folder) = &options.config_dir {
+        sluice_runtime::config_dir::load(folder)?;
+    }
+    let metrics = Metrics::default();
+    let current = Current::new();
+    let readiness = Readiness::new();
+    // Bound before anything else: a port in use is told at once.
+    let server = TlsServer::bind(options.listen, current.clone(), options.limits, metrics.clone()).await?;
+    let address = server.address();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry, current.clone());
+    let admin = match options.admin_listen {
+        Some(address) => Some(AdminServer::bind(address, registry, readiness.clone()).await?),
+        None => None,
+    };
+    if let Some(address) = admin.as_ref().and_then(|admin| admin.address().ok()) {
+        tracing::info!("health and metrics on {address}");
+    }
+
+    let client = client(&options).await?;
+    let lookups = Arc::new(match (&options.objects, &client) {
+        (Objects::Cluster(namespaces), Some(client)) => Lookups::watching(client, namespaces),
+        (Objects::Offline(Some(file)), _) => Lookups::from_file(file)?,
+        _ => Lookups::none(),
+    });
+    start_certificates(&options.certificates, client.as_ref(), &current, &readiness)?;
+    register_probes(&readiness, address, &current, &lookups, &shutdown);
+
+    // Probes and metrics are answered until the drain is over.
+    let (admin_trigger, admin_shutdown) = shutdown::manual();
+    let admin = admin.map(|admin| tokio::spawn(admin.serve(admin_shutdown)));
+    let draining = shutdown.clone();
+    let app = App::new(
+        Arc::new(Admission::new(Arc::new(Judge::new(lookups)))),
+        metrics,
+        move || draining.is_requested(),
+    );
+    tracing::info!("listening on {address}");
+    server.serve(app.router(), shutdown).await;
+    end_admin(&admin_trigger, admin).await?;
+    Ok(())
+}
+
+async fn end_admin(
+    trigger: &Trigger,
+    admin: Option<tokio::task::JoinHandle<Result<(), AdminError>>>,
+) -> Result<(), AdminError> {
+    trigger.request();
+    match admin {
+        Some(task) => task.await.unwrap_or(Ok(())),
+        None => Ok(()),
+    }
+}
+
+async fn client(options: &Options) -> Result<Option<Client>, ServeError> {
+    let needed = matches!(options.objects, Objects::Cluster(_))
+        || matches!(options.certificates, Certificates::SelfSigned { .. });
+    if !needed {
+        return Ok(None);
+    }
+    Client::try_default()
+        .await
+        .map(Some)
+        .map_err(|e| ServeError::Cluster(e.to_string()))
+}
+
+fn start_certificates(
+    certificates: &Certificates,
+    client: Option<&Client>,
+    current: &Current,
+    readiness: &Readiness,
+) -> Result<(), ServeError> {
+    match (certificates, client) {
+        (
+            Certificates::Files {
+                certificate,
+                key,
+                authority,
+            },
+            _,
+        ) => {
+            let source = FileSource::new(certificate.clone(), key.clone(), authority.clone(), current.clone());
+            source.load()?;
+            tokio::spawn(source.run());
+        }
+        (
+            Certificates::SelfSigned {
+                namespace,
+                service_name,
+                secret_name,
+                webhook_config_name,
+            },
+            Some(client),
+        ) => {
+            let names = authority::service_names(service_name, namespace);
+            let source = SecretSource::new(client.clone(), namespace, secret_name, names, current.clone());
+            tokio::spawn(source.run());
+            keep_ca_bundle::<k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration>(
+                client,
+                webhook_config_name,
+                current,
+                readiness,
+            );
+            keep_ca_bundle::<k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration>(
+                client,
+                webhook_config_name,
+                current,
+                readiness,
+            );
+        }
+        (Certificates::SelfSigned { .. }, None) => {
+            return Err(ServeError::Cluster("there is no client".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn keep_ca_bundle<K: Configuration>(client: &Client, name: &str, current: &Current, readiness: &Readiness) {
+    let injector = Injector::<K>::new(client.clone(), name, current.clone());
+    let state: watch::Receiver<BundleState> = injector.state();
+    tokio::spawn(injector.run());
+    readiness.register(format!("caBundle of {}", K::RESOURCE), move || {
+        let problem = state.borrow().problem();
+        Box::pin(async move { problem.map_or(Ok(()), Err) })
+    });
+}
+
+fn register_probes(
+    readiness: &Readiness,
+    address: SocketAddr,
+    current: &Current,
+    lookups: &Arc<Lookups>,
+    shutdown: &Shutdown,
+) {
+    let current = current.clone();
+    readiness.register("tls", move || {
+        let current = current.clone();
+        Box::pin(async move { selfcheck::check(address, &current).await })
+    });
+    let lookups = Arc::clone(lookups);
+    readiness.register("look-ups", move || {
+        let lookups = Arc::clone(&lookups);
+        Box::pin(async move { lookups.synced() })
+    });
+    let shutdown = shutdown.clone();
+    readiness.register("shutdown", move || {
+        let ending = shutdown.is_requested();
+        Box::pin(async move { if ending { Err("draining".to_owned()) } else { Ok(()) } })
+    });
+}

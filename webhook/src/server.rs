@@ -1,0 +1,265 @@
+//! TLS, connections and their limits, and the drain at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
+use sluice_certs::Current;
+use sluice_runtime::shutdown::Shutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use crate::metrics::Metrics;
+
+/// Limits of the server. [`Limits::default`] is what the webhook runs with.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Open connections; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Time to agree on TLS.
+    pub handshake: Duration,
+    /// Time from there to the end of the first request's headers.
+    pub first_request: Duration,
+    /// Longest pause between requests. Longer than the API server's own (90 s, Go's `http.Transport` as client-go sets
+    /// it), so that it is the one to close: a request that meets a closing connection would fail.
+    pub idle: Duration,
+    /// Requests at once on one connection of HTTP/2.
+    pub streams: u32,
+    /// Time after SIGTERM in which connections are still accepted, so that endpoints spread that this replica goes.
+    pub drain_pause: Duration,
+    /// Time after that for open requests to be answered.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            handshake: Duration::from_secs(10),
+            first_request: Duration::from_secs(10),
+            idle: Duration::from_secs(150),
+            streams: 64,
+            drain_pause: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address cannot be bound.
+    #[error("cannot listen on --listen {address}: {source}; is another process using the port?")]
+    Bind {
+        /// As given.
+        address: SocketAddr,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A bound TLS server.
+pub struct TlsServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    acceptor: TlsAcceptor,
+    limits: Limits,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for TlsServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsServer")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TlsServer {
+    /// Binds `address`. Handshakes use whatever `certificate` holds at that moment.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn bind(
+        address: SocketAddr,
+        certificate: Current,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> Result<Self, ServerError> {
+        let bind = |source| ServerError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        Ok(Self {
+            listener,
+            address,
+            acceptor: TlsAcceptor::from(Arc::new(tls(certificate)?)),
+            limits,
+            metrics,
+        })
+    }
+
+    /// The address in use; its port is the kernel's choice where port 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `router` until the shutdown, then drains: goes on accepting for [`Limits::drain_pause`], then answers
+    /// what is open.
+    pub async fn serve(self, router: Router, shutdown: Shutdown) {
+        let graceful = GracefulShutdown::new();
+        let permits = Arc::new(Semaphore::new(self.limits.connections));
+        let pause = self.limits.drain_pause;
+        let stop = async {
+            shutdown.requested().await;
+            tracing::info!("draining: accepting for another {} s", pause.as_secs_f32());
+            tokio::time::sleep(pause).await;
+        };
+        tokio::pin!(stop);
+        loop {
+            let next = async {
+                // The permit first: a connection is only taken out of the kernel's queue when it can be served.
+                let permit = Arc::clone(&permits).acquire_owned().await;
+                (self.listener.accept().await, permit)
+            };
+            let (accepted, permit) = tokio::select! {
+                next = next => next,
+                () = &mut stop => break,
+            };
+            let (Ok(permit), (stream, _)) = (
+                permit,
+                match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of file descriptors, or a connection that is gone already: neither ends the server.
+                        tracing::warn!("cannot accept a connection: {error}");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
+                    }
+                },
+            ) else {
+                break;
+            };
+            let connection = Connection {
+                acceptor: self.acceptor.clone(),
+                limits: self.limits,
+                metrics: self.metrics.clone(),
+                router: router.clone(),
+                watcher: graceful.watcher(),
+            };
+            tokio::spawn(async move {
+                connection.serve(stream).await;
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        tokio::select! {
+            () = graceful.shutdown() => tracing::info!("drained"),
+            () = tokio::time::sleep(self.limits.drain_timeout) => {
+                tracing::warn!("requests are still open after {} s; ending", self.limits.drain_timeout.as_secs_f32());
+            }
+        }
+    }
+}
+
+fn tls(certificate: Current) -> Result<ServerConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificate));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// One accepted connection.
+struct Connection {
+    acceptor: TlsAcceptor,
+    limits: Limits,
+    metrics: Metrics,
+    router: Router,
+    watcher: Watcher,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        // Answers are small; waiting to fill a packet would only delay them.
+        let _ = stream.set_nodelay(true);
+        let handshake = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)).await;
+        let stream = match handshake {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                self.metrics.handshake_failed();
+                tracing::debug!("TLS handshake failed: {error}");
+                return;
+            }
+            Err(_) => {
+                self.metrics.handshake_failed();
+                tracing::debug!("TLS handshake took too long");
+                return;
+            }
+        };
+        let _connected = self.metrics.connected();
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let builder = self.builder(http2);
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = {
+            let (asked, router) = (Arc::clone(&asked), self.router);
+            service_fn(move |request: hyper::Request<Incoming>| {
+                asked.store(true, Ordering::Relaxed);
+                router.clone().oneshot(request)
+            })
+        };
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = self.watcher.watch(connection);
+        tokio::pin!(connection);
+        let first = tokio::time::sleep(self.limits.first_request);
+        let outcome = tokio::select! {
+            outcome = &mut connection => outcome,
+            () = first => {
+                if !asked.load(Ordering::Relaxed) {
+                    tracing::debug!("no request on a new connection");
+                    return;
+                }
+                connection.await
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!("connection ended: {error}");
+        }
+    }
+
+    fn builder(&self, http2: bool) -> Builder<TokioExecutor> {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.idle);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.limits.streams)
+            .max_header_list_size(16 * 1024)
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(20));
+        // The protocol is known by ALPN: guessing it from the first bytes would wait for them without a limit.
+        if http2 {
+            builder.http2_only()
+        } else {
+            builder.http1_only()
+        }
+    }
+}

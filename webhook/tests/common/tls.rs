@@ -1,0 +1,114 @@
+//! Certificates, volumes and clients for tests with real sockets.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::Body;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Name in the certificates.
+pub const NAME: &str = "webhook.test";
+
+/// PEM of a chain, its key, and the root to trust it by.
+#[derive(Clone)]
+pub struct Pair {
+    pub chain: String,
+    pub key: String,
+    pub root: String,
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+/// A leaf of an intermediate of a root.
+pub fn chain() -> Pair {
+    chain_until(time::OffsetDateTime::now_utc() + time::Duration::days(1))
+}
+
+/// As [`chain`], with a leaf that ends at `end`.
+pub fn chain_until(end: time::OffsetDateTime) -> Pair {
+    let root = CertifiedIssuer::self_signed(authority("root"), KeyPair::generate().unwrap()).unwrap();
+    let middle = CertifiedIssuer::signed_by(authority("middle"), KeyPair::generate().unwrap(), &root).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+    params.not_before = end - time::Duration::days(30);
+    params.not_after = end;
+    let leaf = params.signed_by(&key, &middle).unwrap();
+    Pair {
+        chain: leaf.pem() + &middle.pem(),
+        key: key.serialize_pem(),
+        root: root.pem(),
+    }
+}
+
+/// Writes a generation of a volume as kubelet's atomic writer does: a new folder, and a symlink renamed over `..data`.
+pub fn publish(volume: &Path, generation: u32, pair: &Pair) {
+    let folder = volume.join(format!("..gen_{generation}"));
+    fs::create_dir(&folder).unwrap();
+    for (name, text) in [("tls.crt", &pair.chain), ("tls.key", &pair.key)] {
+        fs::write(folder.join(name), text).unwrap();
+        let link = volume.join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(Path::new("..data").join(name), &link).unwrap();
+        }
+    }
+    let temporary = volume.join("..data_tmp");
+    std::os::unix::fs::symlink(folder.file_name().unwrap(), &temporary).unwrap();
+    fs::rename(&temporary, volume.join("..data")).unwrap();
+    if generation > 0 {
+        fs::remove_dir_all(volume.join(format!("..gen_{}", generation - 1))).unwrap();
+    }
+}
+
+/// Connects as the API server does: verifies the chain by `root` alone.
+pub async fn connect(address: SocketAddr, root: &str, alpn: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(root.as_bytes()) {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    let stream = TcpStream::connect(address).await?;
+    TlsConnector::from(Arc::new(config))
+        .connect(ServerName::try_from(NAME).unwrap(), stream)
+        .await
+}
+
+/// The leaf that the server presented.
+pub fn leaf_of(stream: &TlsStream<TcpStream>) -> Vec<u8> {
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+/// A connection of HTTP/1.1.
+pub async fn http1(stream: TlsStream<TcpStream>) -> http1::SendRequest<Body> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// A connection of HTTP/2.
+pub async fn http2(stream: TlsStream<TcpStream>) -> http2::SendRequest<Body> {
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender
+}

@@ -1,0 +1,147 @@
+//! Whatever comes in, an AdmissionReview goes out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test's helpers fail as its own body does
+
+mod common;
+
+use common::{UID, ask, create_deployment, good_spec, object, post, review, webhook};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Asks both paths about `body`; [`ask`] checks the form of the answers.
+fn both(body: &[u8]) -> Vec<Value> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut answers = Vec::new();
+        for path in ["/validate", "/mutate"] {
+            answers.push(ask(webhook(), post(path, body.to_vec())).await.1);
+        }
+        answers
+    })
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(|n| json!(n)),
+        ".{0,20}".prop_map(Value::from),
+        Just(json!("v1_20")),
+        Just(json!("2048m")),
+    ];
+    leaf.prop_recursive(5, 64, 8, |inner| {
+        let key = prop_oneof![
+            "[a-z]{1,8}",
+            prop::sample::select(vec![
+                "job",
+                "jobManager",
+                "taskManager",
+                "resource",
+                "memory",
+                "cpu",
+                "parallelism",
+                "flinkVersion",
+                "upgradeMode",
+                "flinkConfiguration",
+                "podTemplate",
+                "ingress",
+                "template",
+                "deploymentName",
+                "jobReference",
+                "savepoint",
+                "replicas",
+                "logConfiguration",
+                "spec",
+                "jarURI",
+            ])
+            .prop_map(str::to_owned),
+        ];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map(key, inner, 0..6).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+fn kinds() -> impl Strategy<Value = (&'static str, &'static str)> {
+    prop::sample::select(vec![
+        ("FlinkDeployment", "flinkdeployments"),
+        ("FlinkSessionJob", "flinksessionjobs"),
+        ("FlinkStateSnapshot", "flinkstatesnapshots"),
+        ("FlinkBlueGreenDeployment", "flinkbluegreendeployments"),
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes(body in prop::collection::vec(any::<u8>(), 0..512)) {
+        for answer in both(&body) {
+            prop_assert_eq!(&answer["allowed"], false);
+        }
+    }
+
+    #[test]
+    fn any_json_for_a_body(body in any_json()) {
+        for answer in both(body.to_string().as_bytes()) {
+            prop_assert_eq!(&answer["allowed"], false);
+        }
+    }
+
+    #[test]
+    fn any_json_for_a_request(request in any_json()) {
+        let body = json!({ "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request });
+        both(body.to_string().as_bytes());
+    }
+
+    #[test]
+    fn any_json_for_an_object((kind, resource) in kinds(), new in any_json(), old in any_json()) {
+        let body = review(kind, resource, "UPDATE", Some(new), Some(old));
+        for answer in both(body.to_string().as_bytes()) {
+            prop_assert_eq!(&answer["uid"], UID);
+            prop_assert_ne!(&answer["status"]["code"], 500, "a fault: {}", answer);
+        }
+    }
+
+    #[test]
+    fn any_json_for_a_spec((kind, resource) in kinds(), new in any_json(), old in any_json()) {
+        let body = review(kind, resource, "UPDATE", Some(object(kind, &new)), Some(object(kind, &old)));
+        for answer in both(body.to_string().as_bytes()) {
+            prop_assert_eq!(&answer["uid"], UID);
+            prop_assert_ne!(&answer["status"]["code"], 500, "a fault: {}", answer);
+        }
+    }
+
+    #[test]
+    fn any_cut_keeps_the_uid_that_was_read(at in 0_usize..3000) {
+        let body = create_deployment(&good_spec()).to_string();
+        let at = at.min(body.len() - 1);
+        let read = body[..at].contains(&format!("{UID}\""));
+        for answer in both(&body.as_bytes()[..at]) {
+            prop_assert_eq!(&answer["allowed"], false);
+            prop_assert_eq!(&answer["uid"], if read { UID } else { "" });
+        }
+    }
+}
+
+#[test]
+fn deep_nesting_is_answered() {
+    for depth in [100, 200, 100_000, 1_000_000] {
+        let deep = "[".repeat(depth) + &"]".repeat(depth);
+        let plain = create_deployment(&json!({ "podTemplate": "DEEP" })).to_string();
+        for body in [
+            deep.clone(),
+            plain.replace("\"DEEP\"", &deep),
+            plain.replace("\"DEEP\"", &"{\"a\":".repeat(depth)),
+        ] {
+            for answer in both(body.as_bytes()) {
+                assert_ne!(answer["status"]["code"], 500);
+            }
+        }
+    }
+}

@@ -5,9 +5,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use sluice_shared::rules::{Violation, Warning};
 
 use crate::review::{Cause, Details, Response, Status};
-use crate::verdict::{Failure, Verdict, Violation};
+use crate::verdict::{Failure, Verdict};
 
 /// Longest warning; the API server cuts what is longer (`k8s.io/apiserver`, warnings of admission webhooks).
 const LONGEST_WARNING: usize = 256;
@@ -87,9 +88,9 @@ fn invalid(subject: &Subject, violations: &[Violation]) -> Status {
             causes: violations
                 .iter()
                 .map(|violation| Cause {
-                    reason: violation.reason.to_owned(),
-                    message: sentence(violation),
-                    field: violation.field.clone(),
+                    reason: "FieldValueInvalid".to_owned(),
+                    message: violation.text(),
+                    field: violation.path.clone(),
                 })
                 .collect(),
         }),
@@ -104,26 +105,13 @@ fn message(subject: &Subject, violations: &[Violation]) -> String {
     };
     let mut text = format!("{count} in {}", named(subject));
     for (index, violation) in violations.iter().enumerate() {
-        let line = format!("\n{}. {}: {}", index + 1, violation.field, sentence(violation));
+        let line = format!("\n{}. {violation}", index + 1);
         if text.len() + line.len() > LONGEST_MESSAGE {
             text.push_str("\n…");
             break;
         }
         text.push_str(&line);
     }
-    text
-}
-
-/// What is wrong, the fix and the code.
-fn sentence(violation: &Violation) -> String {
-    let mut text = violation.message.trim_end_matches('.').to_owned();
-    if !violation.fix.is_empty() {
-        text.push_str(". ");
-        text.push_str(violation.fix.trim_end_matches('.'));
-    }
-    text.push_str(". [");
-    text.push_str(violation.code);
-    text.push(']');
     text
 }
 
@@ -136,8 +124,11 @@ fn named(subject: &Subject) -> String {
     }
 }
 
-fn shown(warnings: &[String]) -> Vec<String> {
-    warnings.iter().map(|warning| cut(warning, LONGEST_WARNING)).collect()
+fn shown(warnings: &[Warning]) -> Vec<String> {
+    warnings
+        .iter()
+        .map(|warning| cut(&warning.to_string(), LONGEST_WARNING))
+        .collect()
 }
 
 /// `text` in at most `limit` bytes.

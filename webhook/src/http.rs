@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::{Subject, answer};
-use crate::dispatch::{Endpoint, Evaluate, Kind};
+use crate::dispatch::{Endpoint, Evaluate, kind_of};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::review::{Request, Response, decode, encode, find_uid};
 use crate::verdict::{Failure, Verdict};
@@ -132,7 +132,7 @@ impl App {
         });
         self.log(endpoint, &request, &verdict);
         let labels = (
-            Kind::of(&request).map_or("other", |kind| kind.names().0),
+            kind_of(&request).map_or("other", |(kind, _)| kind.as_str()),
             request.operation.as_str(),
         );
         Ok((labels, answer(&subject(&request), &verdict)))
@@ -144,7 +144,7 @@ impl App {
         match verdict {
             Verdict::Allowed { .. } => tracing::debug!(%kind, %namespace, %name, %user, ?endpoint, "allowed"),
             Verdict::Denied { violations, .. } => {
-                let codes: Vec<&str> = violations.iter().map(|violation| violation.code).collect();
+                let codes: Vec<&str> = violations.iter().map(|violation| violation.code.as_ref()).collect();
                 tracing::info!(%kind, %namespace, %name, %user, ?endpoint, ?codes, "denied");
                 for code in codes {
                     self.metrics.violated(code);

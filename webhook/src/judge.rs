@@ -4,87 +4,71 @@ use std::sync::Arc;
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
-use serde_json::json;
-use serde_json::value::RawValue;
-use sluice_shared::api::{FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, labels};
+use serde_json::{Value, json};
+use sluice_shared::api::labels;
+use sluice_shared::config::DefaultConfiguration;
+use sluice_shared::rules::{self, Environment, Kind, Report};
 
-use crate::dispatch::{Kind, typed};
 use crate::lookups::Lookups;
-use crate::verdict::Violation;
-
-/// An object of one of the four kinds.
-#[derive(Clone, Debug)]
-pub enum Object {
-    /// A cluster.
-    Deployment(Box<FlinkDeployment>),
-    /// A job of a session cluster.
-    SessionJob(Box<FlinkSessionJob>),
-    /// A savepoint or checkpoint.
-    Snapshot(Box<FlinkStateSnapshot>),
-    /// Two clusters that take turns.
-    BlueGreen(Box<FlinkBlueGreenDeployment>),
-}
-
-impl Object {
-    /// Reads `raw` as `kind`.
-    ///
-    /// # Errors
-    /// When it does not fit the kind: the violation to answer with.
-    pub fn read(kind: Kind, raw: &RawValue) -> Result<Self, Violation> {
-        Ok(match kind {
-            Kind::Deployment => Self::Deployment(typed(kind, raw)?),
-            Kind::SessionJob => Self::SessionJob(typed(kind, raw)?),
-            Kind::Snapshot => Self::Snapshot(typed(kind, raw)?),
-            Kind::BlueGreen => Self::BlueGreen(typed(kind, raw)?),
-        })
-    }
-}
 
 /// Applies rules and defaults, with what they need to know beside the object.
 #[derive(Debug)]
 pub struct Judge {
+    defaults: DefaultConfiguration,
     lookups: Arc<Lookups>,
 }
 
 impl Judge {
-    /// Rules that ask `lookups` for other objects.
+    /// Rules that lay resources over `defaults` and ask `lookups` for other objects.
     #[must_use]
-    pub fn new(lookups: Arc<Lookups>) -> Self {
-        Self { lookups }
+    pub fn new(defaults: DefaultConfiguration, lookups: Arc<Lookups>) -> Self {
+        Self { defaults, lookups }
     }
 
-    /// All violations and warnings of `object`.
+    /// All violations and warnings of `object`, a new one or one that takes the place of `old`.
     #[must_use]
-    pub fn judge(&self, _object: &Object, _old: Option<&Object>, _namespace: &str) -> (Vec<Violation>, Vec<String>) {
-        let _ = &self.lookups;
-        (Vec::new(), Vec::new())
+    pub fn judge(&self, kind: Kind, object: &Value, old: Option<&Value>) -> Report {
+        let environment = Environment {
+            defaults: &self.defaults,
+            lookups: self.lookups.as_ref(),
+        };
+        rules::validate_json(kind, object, old, &environment)
     }
 
-    /// The changes that fill in what the user left out.
+    /// The changes that fill in what the user left out; none where nothing is missing.
     #[must_use]
-    pub fn defaults(&self, object: &Object, _namespace: &str) -> Patch {
-        let mut operations = Vec::new();
-        if let Object::SessionJob(job) = object
-            && let Some(cluster) = job.spec.deployment_name.as_deref().filter(|name| !name.is_empty())
-        {
-            let present = job.metadata.labels.as_ref();
-            if present.is_none() {
-                operations.push(add(&["metadata", "labels"], json!({ labels::TARGET_SESSION: cluster })));
-            } else if present
-                .and_then(|all| all.get(labels::TARGET_SESSION))
-                .map(String::as_str)
-                != Some(cluster)
-            {
-                operations.push(add(&["metadata", "labels", labels::TARGET_SESSION], json!(cluster)));
-            }
+    pub fn defaults(&self, kind: Kind, object: &Value) -> Patch {
+        match kind {
+            Kind::FlinkSessionJob => session_label(object),
+            Kind::FlinkDeployment | Kind::FlinkStateSnapshot | Kind::FlinkBlueGreenDeployment => Patch::default(),
         }
-        Patch(operations)
     }
 }
 
-fn add(path: &[&str], value: serde_json::Value) -> PatchOperation {
+/// Session jobs are found by the cluster they run on.
+fn session_label(object: &Value) -> Patch {
+    let cluster = object
+        .pointer("/spec/deploymentName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let metadata = object.get("metadata").filter(|metadata| metadata.is_object());
+    let (false, Some(metadata)) = (cluster.is_empty(), metadata) else {
+        return Patch::default();
+    };
+    let operation = match metadata.get("labels") {
+        None | Some(Value::Null) => add(["metadata", "labels"], json!({ labels::TARGET_SESSION: cluster })),
+        Some(present) if present.get(labels::TARGET_SESSION).and_then(Value::as_str) == Some(cluster) => {
+            return Patch::default();
+        }
+        Some(_) => add(["metadata", "labels", labels::TARGET_SESSION], json!(cluster)),
+    };
+    Patch(vec![operation])
+}
+
+/// Adds a member, or puts another value in its place (RFC 6902, 4.1).
+fn add<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
     PatchOperation::Add(AddOperation {
-        path: PointerBuf::from_tokens(path.iter().copied()),
+        path: PointerBuf::from_tokens(path),
         value,
     })
 }

@@ -18,6 +18,7 @@ use kube::{Api, Client, Resource};
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
 use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, FlinkSessionJobSpec};
+use sluice_shared::rules::{self, Lookup};
 
 /// First and longest pause after a watch failed.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -221,18 +222,14 @@ impl Lookups {
         })
     }
 
-    /// The deployment of this name.
-    #[must_use]
-    pub fn deployment(&self, namespace: &str, name: &str) -> Option<Arc<FlinkDeployment>> {
+    fn find<K: Looked>(&self, stores: &[Store<K>], namespace: &str, name: &str) -> Lookup<K> {
         let key = ObjectRef::new(name).within(namespace);
-        self.deployments.iter().find_map(|store| store.get(&key))
-    }
-
-    /// The session job of this name.
-    #[must_use]
-    pub fn session_job(&self, namespace: &str, name: &str) -> Option<Arc<FlinkSessionJob>> {
-        let key = ObjectRef::new(name).within(namespace);
-        self.session_jobs.iter().find_map(|store| store.get(&key))
+        match stores.iter().find_map(|store| store.get(&key)) {
+            Some(object) => Lookup::Found(object),
+            // Where nothing is looked up, or not all of it has come yet, absence means nothing.
+            None if stores.is_empty() || self.synced().is_err() => Lookup::Unknown,
+            None => Lookup::Missing,
+        }
     }
 
     /// Whether every watch has brought all its objects; if not, which has not and why.
@@ -254,6 +251,16 @@ impl Lookups {
         } else {
             Err(missing.join("; "))
         }
+    }
+}
+
+impl rules::Lookups for Lookups {
+    fn deployment(&self, namespace: &str, name: &str) -> Lookup<FlinkDeployment> {
+        self.find(&self.deployments, namespace, name)
+    }
+
+    fn session_job(&self, namespace: &str, name: &str) -> Lookup<FlinkSessionJob> {
+        self.find(&self.session_jobs, namespace, name)
     }
 }
 

@@ -131,7 +131,10 @@ impl Metrics {
     }
 
     /// Counts a violation of the rule with this code.
-    pub fn violated(&self, code: &'static str) {
+    pub fn violated(&self, code: &str) {
+        let code = sluice_shared::rules::all()
+            .find(|rule| rule.code == code)
+            .map_or("other", |rule| rule.code);
         self.violations.get_or_create(&CodeLabel { code }).inc();
     }
 

@@ -11,11 +11,11 @@ use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
-use sluice_runtime::config_dir::ConfigDirError;
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::{self, Shutdown, Trigger};
 use tokio::sync::watch;
 
+use crate::config::{self, ConfigError};
 use crate::dispatch::Admission;
 use crate::http::App;
 use crate::judge::Judge;
@@ -78,9 +78,9 @@ pub struct Options {
 /// `serve` cannot start, or ended with a failure.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The configuration folder.
+    /// `--config-dir`.
     #[error(transparent)]
-    ConfigDir(#[from] ConfigDirError),
+    Config(#[from] ConfigError),
     /// `--objects`.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
@@ -105,7 +105,7 @@ impl ServeError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigDir(_) | Self::Objects(_) | Self::Certificate(_) | Self::Cluster(_) => exit::USAGE,
+            Self::Config(_) | Self::Objects(_) | Self::Certificate(_) | Self::Cluster(_) => exit::USAGE,
             Self::Server(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
         }
     }
@@ -116,9 +116,7 @@ impl ServeError {
 /// # Errors
 /// When it cannot start: what an administrator has to correct, or an address that is taken.
 pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeError> {
-    if let Some(folder) = &options.config_dir {
-        sluice_runtime::config_dir::load(folder)?;
-    }
+    let defaults = config::load(options.config_dir.as_deref())?;
     let metrics = Metrics::default();
     let current = Current::new();
     let readiness = Readiness::new();
@@ -149,7 +147,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     let admin = admin.map(|admin| tokio::spawn(admin.serve(admin_shutdown)));
     let draining = shutdown.clone();
     let app = App::new(
-        Arc::new(Admission::new(Arc::new(Judge::new(lookups)))),
+        Arc::new(Admission::new(Arc::new(Judge::new(defaults, lookups)))),
         metrics,
         move || draining.is_requested(),
     );

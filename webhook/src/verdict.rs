@@ -1,21 +1,7 @@
 //! What becomes of a request, before it is put into Kubernetes' words by [`crate::answer`].
 
 use json_patch::Patch;
-
-/// One thing that is wrong with an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Code of the rule, stable and to be looked up.
-    pub code: &'static str,
-    /// Path of the field, such as `spec.job.parallelism`.
-    pub field: String,
-    /// Kubernetes' cause type, such as `FieldValueInvalid`.
-    pub reason: &'static str,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub fix: String,
-}
+use sluice_shared::rules::{Violation, Warning};
 
 /// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,14 +11,14 @@ pub enum Verdict {
         /// Changes to the object; `/mutate` only.
         patch: Option<Patch>,
         /// Shown to the user.
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     },
     /// The object is wrong.
     Denied {
         /// All that is wrong, at least one.
         violations: Vec<Violation>,
         /// Shown to the user.
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     },
     /// The request could not be judged.
     Failed(Failure),

@@ -1,6 +1,6 @@
 //! What the tests of this crate share.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)] // helpers of tests; not every test uses all of them
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value, dead_code)] // helpers of tests; not every test uses all of them
 
 pub mod tls;
 
@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use sluice_shared::config::DefaultConfiguration;
 use sluice_webhook::dispatch::{Admission, Evaluate};
 use sluice_webhook::http::App;
 use sluice_webhook::judge::Judge;
@@ -80,7 +81,10 @@ pub fn webhook() -> Router {
 
 /// The webhook's routes with these objects.
 pub fn webhook_with(lookups: Lookups) -> Router {
-    routes(Arc::new(Admission::new(Arc::new(Judge::new(Arc::new(lookups))))))
+    routes(Arc::new(Admission::new(Arc::new(Judge::new(
+        DefaultConfiguration::default(),
+        Arc::new(lookups),
+    )))))
 }
 
 /// The webhook's routes around another judge.

@@ -2,6 +2,7 @@
 //!
 //! - [`api`]: the kinds, their parts, and the CRDs generated from them
 //! - [`config`]: Flink configuration: forms, types, spellings, layers
+//! - [`defaults`]: what is filled in on behalf of the user
 //! - [`diff`]: what changed between two specs, and what that means for what runs
 //! - [`memory`]: from the memory options to the sizes of processes and pods
 //! - [`rules`]: which specs are refused, and why
@@ -10,6 +11,7 @@
 
 pub mod api;
 pub mod config;
+pub mod defaults;
 pub mod diff;
 pub mod memory;
 pub mod rules;

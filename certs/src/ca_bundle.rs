@@ -28,11 +28,11 @@ use crate::error::ApiError;
 /// Field manager of the caBundle.
 pub const FIELD_MANAGER: &str = "sluice-webhook-ca";
 /// So many repairs within [`BURST_WINDOW`] are made at once; someone else who keeps writing is then answered slowly.
-const BURST: usize = 5;
+const BURST: usize = 20;
 /// See [`BURST`].
 const BURST_WINDOW: Duration = Duration::from_mins(1);
 /// Pause between repairs once the burst is used up.
-const SLOW: Duration = Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(5);
 /// First and longest pause after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 

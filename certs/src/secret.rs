@@ -5,6 +5,7 @@
 //! whoever starts first, and no leader is needed.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -14,6 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::PostParams;
 use kube::runtime::watcher;
 use kube::{Api, Client};
+use time::OffsetDateTime;
 
 use crate::authority::KeyAndCertificate;
 use crate::clock;
@@ -49,6 +51,8 @@ pub struct SecretSource {
     name: String,
     dns_names: Vec<String>,
     current: Current,
+    /// What this replica serves with; written back when someone deletes the Secret.
+    last: Arc<Mutex<Option<Stored>>>,
 }
 
 impl SecretSource {
@@ -61,6 +65,7 @@ impl SecretSource {
             name: name.to_owned(),
             dns_names,
             current,
+            last: Arc::default(),
         }
     }
 
@@ -114,12 +119,7 @@ impl SecretSource {
             let now = clock::now();
             let (wanted, written) = match &found {
                 None => {
-                    let stored = plan::fresh(&self.dns_names, now)?;
-                    tracing::info!(
-                        "Secret {}/{} is absent: making a CA and a certificate",
-                        self.namespace,
-                        self.name
-                    );
+                    let stored = self.for_an_absent_secret(now)?;
                     let written = self.create(&stored).await?;
                     (stored, written)
                 }
@@ -156,6 +156,20 @@ impl SecretSource {
         })
     }
 
+    /// What is served now, so that nobody notices that the Secret was gone; all new where that is none or no good.
+    fn for_an_absent_secret(&self, now: OffsetDateTime) -> Result<Stored, CertError> {
+        let (namespace, name) = (&self.namespace, &self.name);
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(last) = last
+            && plan::plan(&last, &self.dns_names, now) == Plan::Keep
+        {
+            tracing::warn!("Secret {namespace}/{name} is gone: writing back what it held");
+            return Ok(last);
+        }
+        tracing::info!("Secret {namespace}/{name} is absent: making a CA and a certificate");
+        plan::fresh(&self.dns_names, now)
+    }
+
     fn log(&self, plan: &Plan) {
         let (namespace, name) = (&self.namespace, &self.name);
         match plan {
@@ -173,6 +187,7 @@ impl SecretSource {
             stored.serving.key.as_bytes(),
             &origin,
         )?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(stored.clone());
         let view = self.current.view();
         let same = view
             .serving

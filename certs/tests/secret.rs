@@ -239,6 +239,22 @@ async fn a_damaged_secret_is_made_anew_and_foreign_keys_in_it_stay() {
 }
 
 #[tokio::test]
+async fn a_deleted_secret_is_written_back_as_it_was() {
+    let server = ApiServer::default();
+    let (first, second) = (Current::new(), Current::new());
+    let (a, b) = (source(&server, &first), source(&server, &second));
+    a.reconcile().await.unwrap();
+    b.reconcile().await.unwrap();
+    let before = server.stored();
+    server.state.lock().unwrap().secret = None;
+    // Whoever notices first: the other one goes on with what it has.
+    b.reconcile().await.unwrap();
+    a.reconcile().await.unwrap();
+    assert_eq!(server.stored(), before);
+    assert_eq!(ca_of(&first), before["ca.crt"]);
+}
+
+#[tokio::test]
 async fn a_secret_of_cert_manager_is_not_touched() {
     let mut secret = Secret::default();
     secret.metadata.annotations = Some(BTreeMap::from([(

@@ -12,6 +12,8 @@ use crate::verdict::{Failure, Verdict};
 
 /// Longest warning; the API server cuts what is longer (`k8s.io/apiserver`, warnings of admission webhooks).
 const LONGEST_WARNING: usize = 256;
+/// Most causes in one answer; nobody reads more, and the answer has to stay small.
+const MOST_CAUSES: usize = 100;
 /// Longest message, far below what the API server and its clients carry.
 const LONGEST_MESSAGE: usize = 16 * 1024;
 
@@ -87,6 +89,7 @@ fn invalid(subject: &Subject, violations: &[Violation]) -> Status {
             kind: subject.kind.clone(),
             causes: violations
                 .iter()
+                .take(MOST_CAUSES)
                 .map(|violation| Cause {
                     reason: "FieldValueInvalid".to_owned(),
                     message: violation.text(),
@@ -141,4 +144,74 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
         end -= 1;
     }
     format!("{}…", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violation(path: &str, message: &str) -> Violation {
+        Violation {
+            path: path.to_owned(),
+            code: "some-code".into(),
+            message: message.to_owned(),
+            fix: "do better".to_owned(),
+            value: None,
+        }
+    }
+
+    fn denied(violations: Vec<Violation>) -> Status {
+        let subject = Subject {
+            uid: "u".to_owned(),
+            group: "flink.apache.org".to_owned(),
+            kind: "FlinkDeployment".to_owned(),
+            namespace: "team-a".to_owned(),
+            name: "basic".to_owned(),
+        };
+        let warnings = Vec::new();
+        answer(&subject, &Verdict::Denied { violations, warnings })
+            .status
+            .expect("a status")
+    }
+
+    #[test]
+    fn the_message_reads_well_without_the_causes() {
+        let status = denied(vec![
+            violation("spec.flinkVersion", "the version is old"),
+            violation("spec.job", "the job is odd"),
+        ]);
+        insta::assert_snapshot!(status.message, @r"
+        2 problems in FlinkDeployment team-a/basic
+        1. spec.flinkVersion: the version is old. Do better. [some-code]
+        2. spec.job: the job is odd. Do better. [some-code]
+        ");
+        assert!(denied(vec![violation("a", "b")]).message.starts_with("1 problem in "));
+    }
+
+    #[test]
+    fn very_many_violations_make_no_huge_answer() {
+        let many = vec![violation(&"é".repeat(50), &"ü".repeat(300)); 5000];
+        let status = denied(many);
+        assert!(status.message.starts_with("5000 problems in "));
+        assert!(status.message.ends_with('…'));
+        assert!(status.message.len() <= LONGEST_MESSAGE + 8);
+        assert_eq!(status.details.expect("details").causes.len(), MOST_CAUSES);
+    }
+
+    #[test]
+    fn warnings_are_cut_to_what_the_api_server_shows() {
+        let warning = Warning {
+            path: "spec".to_owned(),
+            code: "some-code".into(),
+            message: "ü".repeat(300),
+            fix: String::new(),
+        };
+        let allowed = Verdict::Allowed {
+            patch: None,
+            warnings: vec![warning],
+        };
+        let response = answer(&Subject::default(), &allowed);
+        assert!(response.warnings[0].len() <= LONGEST_WARNING);
+        assert!(response.warnings[0].ends_with('…'));
+    }
 }

@@ -179,6 +179,29 @@ async fn objects_of_the_file_stand_for_the_clusters() {
     );
 }
 
+#[tokio::test]
+async fn a_wrong_configuration_is_named_and_ends_with_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.yaml"), "a: 1\nb: [\n").unwrap();
+    let mut command = command();
+    command.args([
+        "serve",
+        "--offline",
+        "--tls-cert",
+        "c",
+        "--tls-key",
+        "k",
+        "--config-dir",
+    ]);
+    let output = timeout(LONG, command.arg(folder.path()).output())
+        .await
+        .expect("it ends")
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("config.yaml, line"), "{stderr}");
+}
+
 #[rstest]
 #[case::no_command(&[], "Usage")]
 #[case::no_certificate(&["serve", "--offline"], "--tls-cert is needed")]

@@ -41,10 +41,9 @@ pub fn answer(subject: &Subject, verdict: &Verdict) -> Response {
     };
     match verdict {
         Verdict::Allowed { patch, warnings } => {
-            let patch = patch
-                .as_ref()
-                .filter(|patch| !patch.is_empty())
-                .and_then(|patch| serde_json::to_vec(patch).ok())
+            let patch = (!patch.is_empty())
+                .then(|| serde_json::to_vec(patch).ok())
+                .flatten()
                 .map(|json| BASE64.encode(json));
             Response {
                 allowed: true,
@@ -207,7 +206,7 @@ mod tests {
             fix: String::new(),
         };
         let allowed = Verdict::Allowed {
-            patch: None,
+            patch: Vec::new(),
             warnings: vec![warning],
         };
         let response = answer(&Subject::default(), &allowed);

@@ -122,9 +122,8 @@ impl Admission {
     }
 
     fn mutate(&self, kind: Kind, object: &Value) -> Verdict {
-        let patch = self.judge.defaults(kind, object);
         Verdict::Allowed {
-            patch: (!patch.is_empty()).then_some(patch),
+            patch: self.judge.defaults(kind, object),
             warnings: Vec::new(),
         }
     }
@@ -148,7 +147,10 @@ impl Admission {
         let report = self.judge.judge(kind, &object(raw, request)?, old.as_ref());
         let Report { violations, warnings } = report;
         Ok(if violations.is_empty() {
-            Verdict::Allowed { patch: None, warnings }
+            Verdict::Allowed {
+                patch: Vec::new(),
+                warnings,
+            }
         } else {
             Verdict::Denied { violations, warnings }
         })

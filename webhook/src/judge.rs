@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, Patch, PatchOperation};
-use serde_json::{Value, json};
-use sluice_shared::api::labels;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sluice_shared::api::{FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use sluice_shared::config::DefaultConfiguration;
-use sluice_shared::rules::{self, Environment, Kind, Report};
+use sluice_shared::defaults::{Defaults, Operation};
+use sluice_shared::rules::{self, Environment, Kind, Report, shape};
 
 use crate::lookups::Lookups;
 
@@ -37,38 +37,19 @@ impl Judge {
 
     /// The changes that fill in what the user left out; none where nothing is missing.
     #[must_use]
-    pub fn defaults(&self, kind: Kind, object: &Value) -> Patch {
+    pub fn defaults(&self, kind: Kind, object: &Value) -> Vec<Operation> {
         match kind {
-            Kind::FlinkSessionJob => session_label(object),
-            Kind::FlinkDeployment | Kind::FlinkStateSnapshot | Kind::FlinkBlueGreenDeployment => Patch::default(),
+            Kind::FlinkDeployment => patch::<FlinkDeployment>(object),
+            Kind::FlinkSessionJob => patch::<FlinkSessionJob>(object),
+            Kind::FlinkStateSnapshot => patch::<FlinkStateSnapshot>(object),
+            Kind::FlinkBlueGreenDeployment => patch::<FlinkBlueGreenDeployment>(object),
         }
     }
 }
 
-/// Session jobs are found by the cluster they run on.
-fn session_label(object: &Value) -> Patch {
-    let cluster = object
-        .pointer("/spec/deploymentName")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let metadata = object.get("metadata").filter(|metadata| metadata.is_object());
-    let (false, Some(metadata)) = (cluster.is_empty(), metadata) else {
-        return Patch::default();
-    };
-    let operation = match metadata.get("labels") {
-        None | Some(Value::Null) => add(["metadata", "labels"], json!({ labels::TARGET_SESSION: cluster })),
-        Some(present) if present.get(labels::TARGET_SESSION).and_then(Value::as_str) == Some(cluster) => {
-            return Patch::default();
-        }
-        Some(_) => add(["metadata", "labels", labels::TARGET_SESSION], json!(cluster)),
-    };
-    Patch(vec![operation])
-}
-
-/// Adds a member, or puts another value in its place (RFC 6902, 4.1).
-fn add<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
-    PatchOperation::Add(AddOperation {
-        path: PointerBuf::from_tokens(path),
-        value,
-    })
+/// An object that does not fit its kind gets what can be read of it filled in; `/validate`, which comes next, says what
+/// is wrong.
+fn patch<K: Defaults + DeserializeOwned>(object: &Value) -> Vec<Operation> {
+    let (object, _) = shape::read::<K>(object);
+    object.map(|object| object.patch()).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! What becomes of a request, before it is put into Kubernetes' words by [`crate::answer`].
 
-use json_patch::Patch;
+use sluice_shared::defaults::Operation;
 use sluice_shared::rules::{Violation, Warning};
 
 /// The outcome of a request.
@@ -8,8 +8,8 @@ use sluice_shared::rules::{Violation, Warning};
 pub enum Verdict {
     /// The API server may go on.
     Allowed {
-        /// Changes to the object; `/mutate` only.
-        patch: Option<Patch>,
+        /// Changes to the object, a JSON patch; `/mutate` only.
+        patch: Vec<Operation>,
         /// Shown to the user.
         warnings: Vec<Warning>,
     },
@@ -29,7 +29,7 @@ impl Verdict {
     #[must_use]
     pub fn pass() -> Self {
         Self::Allowed {
-            patch: None,
+            patch: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -1,4 +1,8 @@
 //! `sluice`: the command line.
+//!
+//! Exit codes: 0 all is well, 1 `lint` refuses something, 2 it could not run.
+
+mod lint;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +20,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check resources in files by the webhook's rules, without a cluster.
+    Lint(lint::Arguments),
     /// Write the CustomResourceDefinitions as YAML.
     Crds {
         /// Folder to write one file per CRD to; standard output where absent.
@@ -26,15 +32,16 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Crds { output } => write_crds(output.as_deref()),
+        Command::Lint(arguments) => lint::run(&arguments).map(|outcome| match outcome {
+            lint::Outcome::Clean => ExitCode::SUCCESS,
+            lint::Outcome::Refused => ExitCode::FAILURE,
+        }),
+        Command::Crds { output } => write_crds(output.as_deref()).map(|()| ExitCode::SUCCESS),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("sluice: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|message| {
+        eprintln!("sluice: {message}");
+        ExitCode::from(2)
+    })
 }
 
 fn write_crds(folder: Option<&Path>) -> Result<(), String> {

@@ -1,5 +1,8 @@
 //! The CRDs and the types, compared with the API that users know: every node of it, and objects made of such nodes.
 
+// What fails outside a test function fails the test all the same.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod nodes;
 
 use std::path::PathBuf;

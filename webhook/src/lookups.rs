@@ -3,9 +3,11 @@
 //! A look-up never leaves the process. Objects come from watches, or from a file when there is no cluster, and only the
 //! fields that rules read are kept.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -97,8 +99,10 @@ impl Debug for Lookups {
 struct Watch {
     /// Resource and namespace, for people.
     what: String,
-    synced: std::sync::atomic::AtomicBool,
+    synced: AtomicBool,
     problem: RwLock<Option<String>>,
+    /// Namespace and name of objects that exist but cannot be read.
+    unreadable: RwLock<BTreeSet<(String, String)>>,
 }
 
 /// `--objects` cannot be used.
@@ -172,8 +176,9 @@ impl Lookups {
                 let (reader, writer) = store();
                 let watch = Arc::new(Watch {
                     what: format!("{} in {scope}", K::RESOURCE),
-                    synced: false.into(),
-                    problem: RwLock::new(None),
+                    synced: AtomicBool::new(false),
+                    problem: RwLock::default(),
+                    unreadable: RwLock::default(),
                 });
                 self.watches.push(Arc::clone(&watch));
                 tokio::spawn(follow::<K>(api, writer, watch));
@@ -227,9 +232,16 @@ impl Lookups {
         match stores.iter().find_map(|store| store.get(&key)) {
             Some(object) => Lookup::Found(object),
             // Where nothing is looked up, or not all of it has come yet, absence means nothing.
-            None if stores.is_empty() || self.synced().is_err() => Lookup::Unknown,
+            None if stores.is_empty() || self.synced().is_err() || self.exists_unreadable(namespace, name) => {
+                Lookup::Unknown
+            }
             None => Lookup::Missing,
         }
+    }
+
+    fn exists_unreadable(&self, namespace: &str, name: &str) -> bool {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.watches.iter().any(|watch| watch.unreadable.read().contains(&key))
     }
 
     /// Whether every watch has brought all its objects; if not, which has not and why.
@@ -240,7 +252,7 @@ impl Lookups {
         let missing: Vec<String> = self
             .watches
             .iter()
-            .filter(|watch| !watch.synced.load(std::sync::atomic::Ordering::Relaxed))
+            .filter(|watch| !watch.synced.load(Ordering::Relaxed))
             .map(|watch| match watch.problem.read().as_deref() {
                 Some(problem) => problem.to_owned(),
                 None => format!("{}: not listed yet", watch.what),
@@ -292,10 +304,16 @@ async fn follow<K: Looked>(api: Api<DeserializeGuard<K>>, mut writer: Writer<K>,
         pause = RETRY.0;
         let done = matches!(event, Event::InitDone);
         let event = match event {
-            Event::Apply(object) => readable(object).map(Event::Apply),
-            Event::InitApply(object) => readable(object).map(Event::InitApply),
-            Event::Delete(object) => readable(object).map(Event::Delete),
-            Event::Init => Some(Event::Init),
+            Event::Apply(object) => readable(object, &watch).map(Event::Apply),
+            Event::InitApply(object) => readable(object, &watch).map(Event::InitApply),
+            Event::Delete(object) => {
+                watch.unreadable.write().remove(&key(object.meta()));
+                object.0.ok().map(Event::Delete)
+            }
+            Event::Init => {
+                watch.unreadable.write().clear();
+                Some(Event::Init)
+            }
             Event::InitDone => Some(Event::InitDone),
         };
         if let Some(event) = event {
@@ -303,25 +321,33 @@ async fn follow<K: Looked>(api: Api<DeserializeGuard<K>>, mut writer: Writer<K>,
         }
         if done {
             *watch.problem.write() = None;
-            watch.synced.store(true, std::sync::atomic::Ordering::Relaxed);
+            watch.synced.store(true, Ordering::Relaxed);
         }
     }
 }
 
-fn readable<K: Looked>(object: DeserializeGuard<K>) -> Option<K> {
-    match object.0 {
-        Ok(object) => Some(object.trimmed()),
-        Err(invalid) => {
-            let metadata = &invalid.metadata;
-            tracing::warn!(
-                "{} {}/{} cannot be read and is left out of look-ups",
-                K::RESOURCE,
-                metadata.namespace.as_deref().unwrap_or_default(),
-                metadata.name.as_deref().unwrap_or_default()
-            );
-            None
-        }
+/// The object as it is kept, or a note that there is one that cannot be read.
+fn readable<K: Looked>(object: DeserializeGuard<K>, watch: &Watch) -> Option<K> {
+    let key = key(object.meta());
+    if let Ok(object) = object.0 {
+        watch.unreadable.write().remove(&key);
+        return Some(object.trimmed());
     }
+    tracing::warn!(
+        "{} {}/{} cannot be read and is left out of look-ups",
+        K::RESOURCE,
+        key.0,
+        key.1
+    );
+    watch.unreadable.write().insert(key);
+    None
+}
+
+fn key(metadata: &ObjectMeta) -> (String, String) {
+    (
+        metadata.namespace.clone().unwrap_or_default(),
+        metadata.name.clone().unwrap_or_default(),
+    )
 }
 
 fn explain<K: Looked>(what: &str, error: &watcher::Error) -> String {

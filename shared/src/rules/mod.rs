@@ -136,7 +136,9 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
     if old.is_some_and(|old| spec(old) == spec(object)) {
         return Report::default();
     }
-    let (object, misfits) = shape::read::<K>(object);
+    let (object, mut misfits) = shape::read::<K>(object);
+    // The status is not the user's: one that another version wrote must not stand in the way of a new spec.
+    misfits.retain(|misfit| misfit.path != "status" && !misfit.path.starts_with("status."));
     let Some(object) = object else {
         return Report {
             violations: misfits,

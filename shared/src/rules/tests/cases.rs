@@ -1,5 +1,8 @@
 //! What each rule finds, and what it lets pass.
 
+mod other_kinds;
+mod resources;
+
 use serde_json::{Value, json};
 
 use super::super::Kind;
@@ -57,12 +60,12 @@ pub fn cases() -> Vec<Case> {
     configuration(&mut table);
     ingress_and_logging(&mut table);
     jobs(&mut table);
-    memory(&mut table);
-    quantities(&mut table);
+    resources::memory(&mut table);
+    resources::quantities(&mut table);
     changes(&mut table);
-    session_jobs(&mut table);
-    snapshots(&mut table);
-    blue_green(&mut table);
+    other_kinds::session_jobs(&mut table);
+    other_kinds::snapshots(&mut table);
+    other_kinds::blue_green(&mut table);
     table.cases
 }
 
@@ -303,152 +306,6 @@ fn jobs(table: &mut Table) {
         .spec(&json!({ "job": { "parallelism": -1 } }), &["spec.job.parallelism"]);
 }
 
-fn memory(table: &mut Table) {
-    table
-        .rule("memory-missing", Kind::FlinkDeployment)
-        .spec(&json!({ "jobManager": null }), &["spec.jobManager.resource.memory"])
-        .spec(
-            &json!({ "taskManager": { "resource": { "memory": " " } } }),
-            &["spec.taskManager.resource.memory"],
-        )
-        .spec(
-            &json!({ "jobManager": { "resource": { "memory": null } }, "taskManager": { "resource": null } }),
-            &["spec.jobManager.resource.memory", "spec.taskManager.resource.memory"],
-        )
-        .spec(
-            &json!({ "jobManager": { "resource": null, "resources": { "requests": { "cpu": "1" } } } }),
-            &["spec.jobManager.resources.requests.memory"],
-        )
-        .spec(
-            &json!({ "jobManager": { "resource": null, "resources": { "limits": { "memory": "2Gi" } } } }),
-            &[],
-        )
-        .spec(
-            &json!({ "jobManager": null, "flinkConfiguration": { "jobmanager.memory.heap.size": "1g" } }),
-            &[],
-        )
-        .spec(
-            &json!({ "taskManager": null, "flinkConfiguration": { "taskmanager.memory.task.heap.size": "1g" } }),
-            &["spec.taskManager.resource.memory"],
-        )
-        .spec(
-            &json!({ "taskManager": null, "flinkConfiguration": {
-                "taskmanager.memory": { "task.heap.size": "1g", "size": "1g" },
-            } }),
-            &[],
-        );
-    table
-        .rule("memory-unreadable", Kind::FlinkDeployment)
-        .spec(
-            &json!({ "jobManager": { "resource": { "memory": "two" } }, "taskManager": { "resource": { "memory": "2x" } } }),
-            &["spec.jobManager.resource.memory", "spec.taskManager.resource.memory"],
-        )
-        .spec(&json!({ "jobManager": { "resource": { "memory": "2 GiB" } } }), &[]);
-    table
-        .rule("memory-impossible", Kind::FlinkDeployment)
-        .spec(
-            &json!({ "jobManager": { "resource": { "memory": "500m" } } }),
-            &["spec.jobManager.resource.memory"],
-        )
-        .spec(
-            &json!({ "taskManager": { "resource": null, "resources": { "limits": { "memory": "512Mi" } } } }),
-            &["spec.taskManager.resources.limits.memory"],
-        )
-        .spec(
-            &json!({ "flinkConfiguration": { "taskmanager.memory.jvm-overhead": { "min": "2g", "max": "1g" } } }),
-            &["spec.flinkConfiguration[taskmanager.memory.jvm-overhead.min]"],
-        );
-    table
-        .rule("storage-unreadable", Kind::FlinkDeployment)
-        .spec(
-            &json!({ "taskManager": { "resource": { "ephemeralStorage": "big" } } }),
-            &["spec.taskManager.resource.ephemeralStorage"],
-        )
-        .spec(
-            &json!({ "taskManager": { "resource": { "ephemeralStorage": "2Gi" } } }),
-            &[],
-        );
-    table
-        .rule("resource-ignored", Kind::FlinkDeployment)
-        .spec(
-            &json!({ "jobManager": { "resources": { "requests": { "memory": "2Gi" } } } }),
-            &["spec.jobManager.resource"],
-        )
-        .spec(&json!({ "jobManager": { "resources": {} } }), &[]);
-}
-
-fn quantities(table: &mut Table) {
-    let task_manager = |resources: Value| json!({ "taskManager": { "resource": null, "resources": resources } });
-    table
-        .rule("quantity-unreadable", Kind::FlinkDeployment)
-        .spec(
-            &task_manager(
-                json!({ "requests": { "memory": "2048m", "cpu": "lots" }, "limits": { "nvidia.com/gpu": "one" } }),
-            ),
-            &[
-                "spec.taskManager.resources.requests.cpu",
-                "spec.taskManager.resources.limits.nvidia.com/gpu",
-            ],
-        )
-        .spec(
-            &task_manager(json!({ "requests": { "memory": "lots" } })),
-            &["spec.taskManager.resources.requests.memory"],
-        )
-        .spec(
-            &task_manager(json!({ "requests": { "memory": "2048m", "cpu": 1 }, "limits": { "cpu": "1500m" } })),
-            &[],
-        );
-    table.rule("quantity-not-positive", Kind::FlinkDeployment).spec(
-        &task_manager(json!({ "requests": { "memory": "0" }, "limits": { "cpu": "-1", "memory": "-2Gi" } })),
-        &[
-            "spec.taskManager.resources.requests.memory",
-            "spec.taskManager.resources.limits.cpu",
-            "spec.taskManager.resources.limits.memory",
-        ],
-    );
-    table
-        .rule("quantity-negative", Kind::FlinkDeployment)
-        .spec(
-            &task_manager(json!({ "requests": { "memory": "2g", "ephemeral-storage": "-1Gi" } })),
-            &["spec.taskManager.resources.requests.ephemeral-storage"],
-        )
-        .spec(
-            &json!({ "jobManager": { "resource": { "cpu": -0.5 } } }),
-            &["spec.jobManager.resource.cpu"],
-        )
-        .spec(
-            &json!({ "jobManager": { "resource": { "ephemeralStorage": "-1" } } }),
-            &["spec.jobManager.resource.ephemeralStorage"],
-        )
-        .spec(
-            &task_manager(json!({ "requests": { "memory": "2g", "ephemeral-storage": "0" } })),
-            &[],
-        );
-    table
-        .rule("request-above-limit", Kind::FlinkDeployment)
-        .spec(
-            &task_manager(
-                json!({ "requests": { "memory": "2048m", "cpu": "1001m" }, "limits": { "memory": "2G", "cpu": 1 } }),
-            ),
-            &["spec.taskManager.resources.requests.cpu"],
-        )
-        .spec(
-            &task_manager(json!({ "requests": { "memory": "2049m" }, "limits": { "memory": "2Gi" } })),
-            &["spec.taskManager.resources.requests.memory"],
-        );
-    table.rule("replicas-invalid", Kind::FlinkDeployment).spec(
-        &json!({ "jobManager": { "replicas": 0 }, "taskManager": { "replicas": -1 } }),
-        &["spec.jobManager.replicas", "spec.taskManager.replicas"],
-    );
-    table
-        .rule("standby-needs-ha", Kind::FlinkDeployment)
-        .spec(&json!({ "jobManager": { "replicas": 2 } }), &["spec.jobManager.replicas"])
-        .spec(
-            &json!({ "jobManager": { "replicas": 2 }, "flinkConfiguration": { "high-availability.type": "kubernetes" } }),
-            &[],
-        );
-}
-
 fn changes(table: &mut Table) {
     let kind = Kind::FlinkDeployment;
     let after = |old: Value, new: Value| json!({ "status": acted_on(kind, &json!({ "spec": old })), "spec": new });
@@ -506,101 +363,4 @@ fn changes(table: &mut Table) {
             }),
             &["spec.template.spec.job.initialSavepointPath"],
         );
-}
-
-fn session_jobs(table: &mut Table) {
-    let kind = Kind::FlinkSessionJob;
-    let jar = |uri: &str| json!({ "job": { "jarURI": uri } });
-    table
-        .rule("session-name-invalid", kind)
-        .spec(&json!({ "deploymentName": null }), &["spec.deploymentName"])
-        .spec(&json!({ "deploymentName": "My_Session" }), &["spec.deploymentName"])
-        .spec(&json!({ "deploymentName": "not-yet-there" }), &[]);
-    table
-        .rule("job-missing", kind)
-        .spec(&json!({ "job": null }), &["spec.job"]);
-    table
-        .rule("session-change", kind)
-        .object(
-            json!({
-                "status": acted_on(kind, &json!({ "spec": { "deploymentName": "other" } })),
-            }),
-            &["spec.deploymentName"],
-        )
-        .object(json!({ "status": acted_on(kind, &json!({})) }), &[]);
-    table
-        .rule("jar-uri-invalid", kind)
-        .spec(&jar("/opt/job.jar"), &["spec.job.jarURI"])
-        .spec(
-            &jar("https://repo.example.com/my job.jar?token=hunter2"),
-            &["spec.job.jarURI"],
-        )
-        .spec(&json!({ "job": { "jarURI": null } }), &[]);
-    table
-        .rule("jar-scheme-refused", kind)
-        .spec(&jar("file:///etc/passwd"), &["spec.job.jarURI"])
-        .spec(&jar("HTTPS://repo.example.com/job.jar"), &[]);
-    table
-        .rule("jar-host-refused", kind)
-        .spec(&jar("https:///job.jar"), &["spec.job.jarURI"])
-        .spec(&jar("https://169.254.169.254/latest"), &["spec.job.jarURI"]);
-    table
-        .rule("session-is-application", kind)
-        .spec(&json!({ "deploymentName": "application" }), &["spec.deploymentName"]);
-}
-
-fn snapshots(table: &mut Table) {
-    table
-        .rule("snapshot-kind", Kind::FlinkStateSnapshot)
-        .spec(&json!({ "savepoint": null }), &["spec"])
-        .spec(&json!({ "checkpoint": {} }), &["spec"])
-        .spec(&json!({ "savepoint": null, "checkpoint": {} }), &[]);
-    table
-        .rule("snapshot-reference-missing", Kind::FlinkStateSnapshot)
-        .spec(&json!({ "jobReference": null }), &["spec.jobReference"])
-        .spec(
-            &json!({ "jobReference": { "kind": null } }),
-            &["spec.jobReference.kind"],
-        )
-        .spec(&json!({ "jobReference": { "name": "" } }), &["spec.jobReference.name"])
-        .spec(
-            &json!({ "jobReference": null, "savepoint": { "alreadyExists": true } }),
-            &[],
-        );
-    table
-        .rule("snapshot-target-missing", Kind::FlinkStateSnapshot)
-        .spec(
-            &json!({ "jobReference": { "name": "nobody" } }),
-            &["spec.jobReference.name"],
-        )
-        .spec(
-            &json!({ "jobReference": { "kind": "FlinkSessionJob" } }),
-            &["spec.jobReference.name"],
-        )
-        .spec(
-            &json!({ "jobReference": { "kind": "FlinkSessionJob", "name": "session-job" } }),
-            &[],
-        )
-        .spec(
-            &json!({ "jobReference": { "name": "nobody" }, "savepoint": { "alreadyExists": true } }),
-            &[],
-        )
-        .object(
-            json!({ "spec": { "jobReference": { "name": "nobody" } }, "status": { "state": "COMPLETED" } }),
-            &[],
-        );
-}
-
-fn blue_green(table: &mut Table) {
-    table
-        .rule("blue-green-name-invalid", Kind::FlinkBlueGreenDeployment)
-        .object(json!({ "metadata": { "name": "a".repeat(40) } }), &["metadata.name"])
-        .object(json!({ "metadata": { "name": "a".repeat(39) } }), &[]);
-    table
-        .rule("template-missing", Kind::FlinkBlueGreenDeployment)
-        .spec(&json!({ "template": null }), &["spec.template.spec"]);
-    table.rule("template-job-missing", Kind::FlinkBlueGreenDeployment).spec(
-        &json!({ "template": { "spec": { "job": null } } }),
-        &["spec.template.spec.job"],
-    );
 }

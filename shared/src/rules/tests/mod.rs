@@ -255,6 +255,13 @@ fn an_old_mistake_stands_in_nobodys_way(#[case] patch: Value, #[case] old: Value
 }
 
 #[test]
+fn a_status_that_another_version_wrote_stands_in_nobodys_way() {
+    let patch = json!({ "status": { "jobStatus": { "state": "DREAMING" }, "observedGeneration": "one" } });
+    let object = changed(Kind::FlinkDeployment, &patch);
+    assert_eq!(judge(Kind::FlinkDeployment, &object, None), Report::default());
+}
+
+#[test]
 fn a_changed_spec_is_judged_as_a_whole() {
     let old = changed(Kind::FlinkDeployment, &json!({ "spec": { "flinkVersion": "v1_13" } }));
     let new = changed(

@@ -1,0 +1,104 @@
+//! Session jobs, snapshots and blue/green deployments.
+
+use serde_json::json;
+
+use super::super::acted_on;
+use super::Table;
+use crate::rules::Kind;
+
+pub(super) fn session_jobs(table: &mut Table) {
+    let kind = Kind::FlinkSessionJob;
+    let jar = |uri: &str| json!({ "job": { "jarURI": uri } });
+    table
+        .rule("session-name-invalid", kind)
+        .spec(&json!({ "deploymentName": null }), &["spec.deploymentName"])
+        .spec(&json!({ "deploymentName": "My_Session" }), &["spec.deploymentName"])
+        .spec(&json!({ "deploymentName": "not-yet-there" }), &[]);
+    table
+        .rule("job-missing", kind)
+        .spec(&json!({ "job": null }), &["spec.job"]);
+    table
+        .rule("session-change", kind)
+        .object(
+            json!({
+                "status": acted_on(kind, &json!({ "spec": { "deploymentName": "other" } })),
+            }),
+            &["spec.deploymentName"],
+        )
+        .object(json!({ "status": acted_on(kind, &json!({})) }), &[]);
+    table
+        .rule("jar-uri-invalid", kind)
+        .spec(&jar("/opt/job.jar"), &["spec.job.jarURI"])
+        .spec(
+            &jar("https://repo.example.com/my job.jar?token=hunter2"),
+            &["spec.job.jarURI"],
+        )
+        .spec(&json!({ "job": { "jarURI": null } }), &[]);
+    table
+        .rule("jar-scheme-refused", kind)
+        .spec(&jar("file:///etc/passwd"), &["spec.job.jarURI"])
+        .spec(&jar("HTTPS://repo.example.com/job.jar"), &[]);
+    table
+        .rule("jar-host-refused", kind)
+        .spec(&jar("https:///job.jar"), &["spec.job.jarURI"])
+        .spec(&jar("https://169.254.169.254/latest"), &["spec.job.jarURI"]);
+    table
+        .rule("session-is-application", kind)
+        .spec(&json!({ "deploymentName": "application" }), &["spec.deploymentName"]);
+}
+
+pub(super) fn snapshots(table: &mut Table) {
+    table
+        .rule("snapshot-kind", Kind::FlinkStateSnapshot)
+        .spec(&json!({ "savepoint": null }), &["spec"])
+        .spec(&json!({ "checkpoint": {} }), &["spec"])
+        .spec(&json!({ "savepoint": null, "checkpoint": {} }), &[]);
+    table
+        .rule("snapshot-reference-missing", Kind::FlinkStateSnapshot)
+        .spec(&json!({ "jobReference": null }), &["spec.jobReference"])
+        .spec(
+            &json!({ "jobReference": { "kind": null } }),
+            &["spec.jobReference.kind"],
+        )
+        .spec(&json!({ "jobReference": { "name": "" } }), &["spec.jobReference.name"])
+        .spec(
+            &json!({ "jobReference": null, "savepoint": { "alreadyExists": true } }),
+            &[],
+        );
+    table
+        .rule("snapshot-target-missing", Kind::FlinkStateSnapshot)
+        .spec(
+            &json!({ "jobReference": { "name": "nobody" } }),
+            &["spec.jobReference.name"],
+        )
+        .spec(
+            &json!({ "jobReference": { "kind": "FlinkSessionJob" } }),
+            &["spec.jobReference.name"],
+        )
+        .spec(
+            &json!({ "jobReference": { "kind": "FlinkSessionJob", "name": "session-job" } }),
+            &[],
+        )
+        .spec(
+            &json!({ "jobReference": { "name": "nobody" }, "savepoint": { "alreadyExists": true } }),
+            &[],
+        )
+        .object(
+            json!({ "spec": { "jobReference": { "name": "nobody" } }, "status": { "state": "COMPLETED" } }),
+            &[],
+        );
+}
+
+pub(super) fn blue_green(table: &mut Table) {
+    table
+        .rule("blue-green-name-invalid", Kind::FlinkBlueGreenDeployment)
+        .object(json!({ "metadata": { "name": "a".repeat(40) } }), &["metadata.name"])
+        .object(json!({ "metadata": { "name": "a".repeat(39) } }), &[]);
+    table
+        .rule("template-missing", Kind::FlinkBlueGreenDeployment)
+        .spec(&json!({ "template": null }), &["spec.template.spec"]);
+    table.rule("template-job-missing", Kind::FlinkBlueGreenDeployment).spec(
+        &json!({ "template": { "spec": { "job": null } } }),
+        &["spec.template.spec.job"],
+    );
+}

@@ -34,7 +34,7 @@ const BURST_WINDOW: Duration = Duration::from_mins(1);
 /// Pause between repairs once the burst is used up.
 const SLOW: Duration = Duration::from_secs(5);
 /// First and longest pause after a failure.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// How a webhook configuration stands to the CA.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,7 +139,8 @@ impl<K: Configuration> Injector<K> {
                     Some(Ok(watcher::Event::Apply(found))) => seen = Some(found),
                     Some(Ok(watcher::Event::Delete(_))) => seen = None,
                     Some(Err(error)) => {
-                        self.fail(&self.watch_failed(error));
+                        let error = self.watch_failed(error);
+                        self.watch_failing(&error);
                         tokio::time::sleep(pause).await;
                         pause = (pause * 2).min(RETRY.1);
                         continue;
@@ -236,6 +237,17 @@ impl<K: Configuration> Injector<K> {
             *present = state;
             changed
         });
+    }
+
+    /// A watch that fails says nothing about a caBundle that was seen in place: while the API server restarts, no replica
+    /// may become unready for it.
+    fn watch_failing(&self, error: &ApiError) {
+        let known = matches!(*self.state.borrow(), BundleState::InPlace | BundleState::Missing);
+        if known {
+            tracing::debug!("caBundle: {error}");
+        } else {
+            self.fail(error);
+        }
     }
 
     fn fail(&self, error: &ApiError) {

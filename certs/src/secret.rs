@@ -41,7 +41,7 @@ const ATTEMPTS: u32 = 10;
 /// How often the wall clock is compared with the certificate.
 const CHECK_EVERY: Duration = Duration::from_mins(1);
 /// First and longest pause after a failure.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// Keeps the Secret and serves what it holds.
 #[derive(Clone, Debug)]

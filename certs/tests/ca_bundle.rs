@@ -222,3 +222,34 @@ async fn a_missing_permission_is_named() {
     }
     run.abort();
 }
+
+#[tokio::test]
+async fn a_watch_that_breaks_says_nothing_about_a_bundle_that_is_in_place() {
+    let (service, server) = tower_test::mock::pair::<Request<Body>, Answer>();
+    let injector =
+        Injector::<ValidatingWebhookConfiguration>::new(Client::new(service, "default"), "sluice", certificate());
+    let mut state = injector.state();
+    let run = tokio::spawn(injector.run());
+    let mut server = pin!(server);
+
+    let (_, send) = next(&mut server).await;
+    send.send_response(ok(&list(&[configuration(Some("dGhlIENB"), "9")])));
+    timeout(
+        Duration::from_secs(5),
+        state.wait_for(|state| *state == BundleState::InPlace),
+    )
+    .await
+    .expect("in place within 5 s")
+    .expect("running");
+    // The API server restarts: the watch fails, and is asked for again after a pause.
+    let (_, send) = next(&mut server).await;
+    send.send_error(std::io::Error::other("connection refused"));
+    let (_, send) = next(&mut server).await;
+    assert_eq!(*state.borrow(), BundleState::InPlace);
+    send.send_response(watch(&[
+        json!({ "type": "MODIFIED", "object": configuration(None, "12") }),
+    ]));
+    let (request, _) = next(&mut server).await;
+    assert_repair(request).await;
+    run.abort();
+}

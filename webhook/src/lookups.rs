@@ -23,7 +23,7 @@ use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, 
 use sluice_shared::rules::{self, Lookup};
 
 /// First and longest pause after a watch failed.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// A kind that is looked up.
 pub trait Looked:

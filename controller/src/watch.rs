@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt as _;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodSpec, Service, ServiceSpec};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -32,7 +32,7 @@ pub type Queue = UnboundedReceiver<ObjectRef<Guarded>>;
 pub struct Caches {
     /// The resources themselves.
     pub resources: Store<Guarded>,
-    /// JobManager Deployments; metadata and status only.
+    /// JobManager Deployments; metadata, number of replicas and status only.
     pub deployments: Store<Deployment>,
     /// JobManager pods; metadata, node name and status only.
     pub pods: Store<Pod>,
@@ -251,7 +251,11 @@ fn by_label<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef<Guarded> {
 }
 
 fn trim_deployment(deployment: &mut Deployment) {
-    deployment.spec = None;
+    let replicas = deployment.spec.take().and_then(|spec| spec.replicas);
+    deployment.spec = Some(DeploymentSpec {
+        replicas,
+        ..DeploymentSpec::default()
+    });
     if let Some(annotations) = &mut deployment.metadata.annotations {
         annotations.retain(|key, _| key == labels::GENERATION);
     }

@@ -226,6 +226,7 @@ impl Apply<'_> {
                 }
                 Ok(Outcome::Done)
             }
+            Action::ScaleDownJobManager { uid } => self.scale_down(uid).await,
             Action::DeleteJobManager { uid } => self.delete_job_manager(uid).await,
             Action::DeleteHaMetadata => self.delete_ha_metadata().await,
             Action::CreateCluster(launch) => self.create(launch).await,
@@ -233,6 +234,22 @@ impl Apply<'_> {
                 let cluster = self.cluster(launch)?;
                 self.complete(&cluster, uid).await
             }
+        }
+    }
+
+    async fn scale_down(&self, uid: &str) -> Result<Outcome, ApplyError> {
+        let api: Api<Deployment> = self.api();
+        // The uid in the patch is a precondition.
+        let patch = json!({ "metadata": { "uid": uid }, "spec": { "replicas": 0 } });
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        match api.patch(&self.name(), &parameters, &Patch::Merge(patch)).await {
+            Ok(_) => Ok(Outcome::Done),
+            // Gone, or another one has its name by now.
+            Err(error) if matches!(status_code(&error), Some(404 | 409)) => Ok(Outcome::Done),
+            Err(error) => Err(failed(format!("scale Deployment {}", self.name()), error)),
         }
     }
 

@@ -35,6 +35,15 @@ impl ErrorClass {
     }
 }
 
+impl ErrorClass {
+    /// Whether `error`, a `status.error`, is of this class.
+    #[must_use]
+    pub fn is_of(self, error: &str) -> bool {
+        let error: Option<serde_json::Value> = serde_json::from_str(error).ok();
+        error.is_some_and(|e| e.get("type").and_then(|t| t.as_str()) == Some(self.class()))
+    }
+}
+
 /// One error of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlinkError {

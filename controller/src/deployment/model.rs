@@ -18,7 +18,7 @@ pub struct Input<'a> {
     pub resource: &'a FlinkDeployment,
     /// Its spec, validated; or why it is refused.
     pub desired: &'a Result<Checked, Refusal>,
-    /// The spec recorded in the status, with its job running; absent before the first deployment.
+    /// The spec recorded in the status; absent before the first deployment.
     pub deployed: Option<&'a Result<Checked, Refusal>>,
     /// What the cluster and Flink say.
     pub observation: &'a Observation,
@@ -59,6 +59,8 @@ pub struct JobManager {
     pub generation: Option<i64>,
     /// Whether it is being deleted.
     pub terminating: bool,
+    /// Whether it was told to run no pods.
+    pub scaled_down: bool,
     /// Whether at least one pod is available.
     pub available: bool,
     /// Whether a pod was ever available.
@@ -196,6 +198,11 @@ pub enum Action {
     CancelJob {
         /// The job.
         job_id: String,
+    },
+    /// Tell the JobManager's Deployment of this uid, and no other, to run no pods.
+    ScaleDownJobManager {
+        /// The Deployment.
+        uid: String,
     },
     /// Delete the JobManager's Deployment of this uid, and no other, together with all that it owns.
     DeleteJobManager {

@@ -110,6 +110,7 @@ fn job_manager(deployment: &Deployment, resource: &FlinkDeployment) -> JobManage
             .and_then(|a| a.get(labels::GENERATION))
             .and_then(|text| text.parse().ok()),
         terminating: metadata.deletion_timestamp.is_some(),
+        scaled_down: deployment.spec.as_ref().is_some_and(|s| s.replicas == Some(0)),
         available: status.and_then(|s| s.available_replicas).unwrap_or(0) > 0,
         ever_available,
         replica_failure: conditions

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use sluice_shared::api::FlinkDeployment;
-use sluice_shared::api::job::JobState;
 
 use super::apply::{Apply, ApplyError, Outcome};
 use super::decide::decide;
@@ -14,7 +13,6 @@ use super::error::{ErrorClass, FlinkError};
 use super::event::{Component, EventDraft, Reason};
 use super::model::Input;
 use super::observe::observe;
-use super::status::recorded;
 use super::valid::Checked;
 use crate::context::{Context, now};
 use crate::events;
@@ -68,7 +66,7 @@ async fn reconcile_once(context: &Context, resource: &FlinkDeployment) -> Result
     let now = now();
     let defaults = &context.shared.defaults;
     let desired = Checked::check(resource.clone(), defaults);
-    let deployed = deployed(resource).map(|object| Checked::check(object, defaults));
+    let deployed = Checked::deployed(resource.clone(), defaults);
     let observation = observe(context, resource, deployed.as_ref().and_then(|d| d.as_ref().ok()), now).await;
     let fresh_job_id = uuid::Uuid::new_v4().simple().to_string();
     let decision = decide(&Input {
@@ -99,18 +97,6 @@ async fn reconcile_once(context: &Context, resource: &FlinkDeployment) -> Result
             Err(error)
         }
     }
-}
-
-/// The resource with the spec that was deployed last, its job running. A recorded spec that cannot be read counts as
-/// none here; `decide` finds out by itself.
-fn deployed(resource: &FlinkDeployment) -> Option<FlinkDeployment> {
-    let mut spec = recorded(resource.status.as_ref()?).ok()??.spec;
-    if let Some(job) = &mut spec.job {
-        job.state = Some(JobState::Running);
-    }
-    let mut object = resource.clone();
-    object.spec = spec;
-    Some(object)
 }
 
 /// Tells the user of a write that the API server refused: quota, admission, permissions.

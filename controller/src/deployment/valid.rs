@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sluice_shared::api::job::JobState;
 use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec};
 use sluice_shared::config::{ConfigError, DefaultConfiguration, FlinkConfig, options};
+use sluice_shared::rules::{Environment, NoLookups, Valid};
 
 use super::model::{Launch, Refusal, RestoreFrom};
 use crate::cluster::{BuildError, ClusterConfig, NativeCluster, Start, StartFrom, deploy_config, native};
@@ -21,8 +22,7 @@ pub struct Defaults {
 /// A valid spec with what `decide` has to know of its configuration.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// The resource that carries the spec.
-    object: FlinkDeployment,
+    valid: Valid<FlinkDeployment>,
     /// What its effective configuration says.
     pub facts: Facts,
 }
@@ -50,11 +50,29 @@ impl Checked {
     /// Runs the rules on `object`.
     ///
     /// # Errors
-    /// What is wrong.
+    /// Everything that is wrong, in one text.
     pub fn check(object: FlinkDeployment, defaults: &Defaults) -> Result<Self, Refusal> {
-        let config = deploy_config(&object, &defaults.configuration, &defaults.log_files).map_err(|e| refusal(&e))?;
+        let valid = Valid::check(object, &environment(defaults)).map_err(|report| {
+            let violations: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
+            Refusal(violations.join("; "))
+        })?;
+        Self::of(valid, defaults)
+    }
+
+    /// The spec that was deployed last; `None` where there is none, or where it cannot be read.
+    ///
+    /// # Errors
+    /// When a cluster cannot be built from it any more.
+    pub fn deployed(object: FlinkDeployment, defaults: &Defaults) -> Option<Result<Self, Refusal>> {
+        let valid = Valid::<FlinkDeployment>::last_reconciled(object, &environment(defaults))?;
+        Some(Self::of(valid, defaults))
+    }
+
+    fn of(valid: Valid<FlinkDeployment>, defaults: &Defaults) -> Result<Self, Refusal> {
+        let object = valid.object();
+        let config = deploy_config(object, &defaults.configuration, &defaults.log_files).map_err(|e| refusal(&e))?;
         let facts = Facts::read(&object.spec, &config.flink).map_err(|e| Refusal(e.to_string()))?;
-        let checked = Self { object, facts };
+        let checked = Self { valid, facts };
         // Some options are only read where objects are built from them.
         checked.cluster(defaults, None).map_err(|e| refusal(&e))?;
         Ok(checked)
@@ -63,7 +81,7 @@ impl Checked {
     /// The spec.
     #[must_use]
     pub fn spec(&self) -> &FlinkDeploymentSpec {
-        &self.object.spec
+        &self.valid.object().spec
     }
 
     /// Whether the job shall run.
@@ -80,7 +98,7 @@ impl Checked {
     /// # Errors
     /// When options do not fit together; never for a checked spec.
     pub fn cluster(&self, defaults: &Defaults, launch: Option<&Launch>) -> Result<NativeCluster, BuildError> {
-        let mut object = self.object.clone();
+        let mut object = self.valid.object().clone();
         if let Some(launch) = launch {
             object.metadata.generation = Some(launch.generation);
         }
@@ -99,6 +117,14 @@ impl Checked {
             })?;
         }
         native::build(&config)
+    }
+}
+
+/// Rules about other objects concern session jobs only.
+fn environment(defaults: &Defaults) -> Environment<'_> {
+    Environment {
+        defaults: &defaults.configuration,
+        lookups: &NoLookups,
     }
 }
 

@@ -39,16 +39,11 @@ impl Draft<'_> {
         }
         let observation = self.input.observation;
         if let Some(job_manager) = observation.job_manager.as_ref().filter(|jm| jm.owned) {
-            if !job_manager.terminating {
-                self.take_down(&job_manager.uid);
-            }
-            self.waiting = Some("the JobManager Deployment is being deleted".to_owned());
-            return;
+            return self.take_down(job_manager);
         }
         // Pods of a Deployment that took over the name are none of this resource's business.
         let taken_over = observation.job_manager.is_some();
-        if let Some(pod) = observation.pods.iter().find(|pod| pod.alive && !taken_over) {
-            self.waiting = Some(format!("JobManager pod {} is not gone yet", pod.name));
+        if !taken_over && self.pods_left() {
             return;
         }
         self.status.job_manager_deployment_status = Some(JobManagerDeploymentStatus::Missing);

@@ -95,6 +95,7 @@ impl<'a> Draft<'a> {
         if !self.has_finalizer() {
             self.finalizer = FinalizerChange::Add;
         }
+        self.forget_refusals();
         self.observe();
         let desired = match self.input.desired {
             Ok(checked) => Some(checked),
@@ -110,6 +111,16 @@ impl<'a> Draft<'a> {
             }
         };
         self.reconcile(desired);
+    }
+
+    /// Errors that are found anew each time, as long as they last.
+    fn forget_refusals(&mut self) {
+        let found_anew = [ErrorClass::Validation, ErrorClass::UpgradeFailure];
+        if let Some(error) = &self.status.error
+            && found_anew.iter().any(|class| class.is_of(error))
+        {
+            self.status.error = None;
+        }
     }
 
     /// Kinds of clusters that this version does not run. They are left as they are.

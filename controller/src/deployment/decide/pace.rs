@@ -15,7 +15,7 @@ use crate::deployment::status::{StatusExt as _, millis};
 /// Something changes and Flink can be asked.
 const FAST: Duration = Duration::from_millis(300);
 /// The same, after a minute without news.
-const PATIENT: Duration = Duration::from_secs(2);
+const PATIENT: Duration = Duration::from_secs(1);
 /// The same, after ten minutes without news.
 const SLOW: Duration = Duration::from_secs(10);
 /// Only Kubernetes can have news, and a watch will bring them; this finds what no watch shows (a failed mount is an Event).

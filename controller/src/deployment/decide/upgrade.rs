@@ -7,9 +7,10 @@ use sluice_shared::diff::{self, DiffKind};
 
 use super::Draft;
 use crate::cluster::LAST_STATE_PATH;
+use crate::deployment::conditions::rfc3339;
 use crate::deployment::error::ErrorClass;
 use crate::deployment::event::{Component, EventDraft, Reason};
-use crate::deployment::model::{Action, Launch, Rest, RestoreFrom, Source};
+use crate::deployment::model::{Action, JobManager, Launch, Rest, RestoreFrom, Source};
 use crate::deployment::status::{Recorded, StatusExt as _};
 use crate::deployment::valid::Checked;
 
@@ -85,19 +86,19 @@ impl Draft<'_> {
     /// A spec is deployed (or suspended): has it changed, and does all of it still stand?
     fn settled(&mut self, desired: Option<&Checked>) {
         let Some(desired) = desired else {
-            return self.keep_up(None);
+            return self.keep_up();
         };
         let kind = self.change(desired);
         let cancelled = self.should_run() && self.status.job_state() == Some(FlinkJobState::Canceled);
         if kind <= DiffKind::Ignore && !cancelled {
             self.status.observed_generation = Some(self.generation());
-            return self.keep_up(Some(desired));
+            return self.keep_up();
         }
         if let Some(restore) = self.restore(desired, kind, cancelled) {
             self.begin(desired, &restore);
             self.proceed(Some(desired));
         } else {
-            self.keep_up(Some(desired));
+            self.keep_up();
         }
     }
 
@@ -288,33 +289,46 @@ impl Draft<'_> {
                 self.refuse(ErrorClass::Reconciliation, Reason::Error, "NameTaken", message);
                 return false;
             }
-            if !job_manager.terminating {
-                self.take_down(&job_manager.uid);
-            }
-            self.waiting = Some("the old JobManager Deployment is being deleted".to_owned());
+            self.take_down(job_manager);
             return false;
         }
-        if let Some(pod) = observation.pods.iter().find(|pod| pod.alive) {
-            let place = pod
-                .node
-                .as_deref()
-                .map(|node| format!(" on node {node}"))
-                .unwrap_or_default();
-            let since = match pod.terminating_since {
-                Some(since) => format!("has been terminating for {} s", (self.input.now - since).max(0) / 1000),
-                None => "is not being deleted yet".to_owned(),
-            };
-            self.waiting = Some(format!(
-                "JobManager pod {}{place} {since}; nothing new is started before it is gone",
-                pod.name
-            ));
+        !self.pods_left()
+    }
+
+    /// Whether pods of the JobManager are left. Says so.
+    pub(super) fn pods_left(&mut self) -> bool {
+        let Some(pod) = self.input.observation.pods.iter().find(|pod| pod.alive) else {
             return false;
-        }
+        };
+        let place = pod
+            .node
+            .as_deref()
+            .map(|node| format!(" on node {node}"))
+            .unwrap_or_default();
+        let since = match pod.terminating_since {
+            // Not in seconds from now: a message that changes all the time is written all the time.
+            Some(since) => format!("has been terminating since {}", rfc3339(since)),
+            None => "is not being deleted yet".to_owned(),
+        };
+        self.waiting = Some(format!(
+            "JobManager pod {}{place} {since}; it must be gone first",
+            pod.name
+        ));
         true
     }
 
-    /// Deletes the JobManager's Deployment, and lets Flink cancel the job first where it can.
-    pub(super) fn take_down(&mut self, uid: &str) {
+    /// Takes the JobManager down: Flink cancels the job where it can, the pods go, then the Deployment with all that it
+    /// owns. In this order, since a JobManager that lost its TaskManagers would ask for new ones.
+    pub(super) fn take_down(&mut self, job_manager: &JobManager) {
+        self.waiting = Some("the JobManager Deployment is being deleted".to_owned());
+        let uid = job_manager.uid.clone();
+        if job_manager.terminating || (job_manager.scaled_down && self.pods_left()) {
+            return;
+        }
+        if job_manager.scaled_down {
+            self.actions.push(Action::DeleteJobManager { uid });
+            return;
+        }
         let answering = matches!(self.input.observation.rest, Rest::Answered(_));
         let cancellable = self
             .status
@@ -327,7 +341,7 @@ impl Draft<'_> {
             let job_id = job_id.to_owned();
             self.actions.push(Action::CancelJob { job_id });
         }
-        self.actions.push(Action::DeleteJobManager { uid: uid.to_owned() });
+        self.actions.push(Action::ScaleDownJobManager { uid });
     }
 
     /// Writes down what is about to be created, and creates it. `desired` is absent where the recorded spec is started.
@@ -447,11 +461,11 @@ impl Draft<'_> {
     }
 
     /// Puts back what someone took away from a deployed cluster.
-    fn keep_up(&mut self, desired: Option<&Checked>) {
+    fn keep_up(&mut self) {
         if !self.should_run() {
             // Only a creation that was thought lost can leave a Deployment here.
-            if let Some(uid) = self.live_job_manager().map(|jm| jm.uid.clone()) {
-                self.take_down(&uid);
+            if let Some(job_manager) = self.live_job_manager().cloned() {
+                self.take_down(&job_manager);
             }
             return;
         }
@@ -466,11 +480,11 @@ impl Draft<'_> {
             return;
         }
         if !self.job_ended() {
-            self.recover(desired);
+            self.recover();
         }
     }
 
-    fn recover(&mut self, desired: Option<&Checked>) {
+    fn recover(&mut self) {
         let Some(deployed) = self.deployed_spec().cloned() else {
             return;
         };
@@ -481,7 +495,8 @@ impl Draft<'_> {
             );
             return;
         }
-        let spec = desired.unwrap_or(&deployed).spec();
+        // Even where the spec is refused: the record of a first start says stateless whatever the mode is.
+        let spec = &self.input.resource.spec;
         let stateless = spec
             .job
             .as_ref()

@@ -218,3 +218,6 @@ fn explain(name: &str, error: &kube::Error) -> String {
         other => format!("cannot use the lease {name}: {other}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

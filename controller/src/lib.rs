@@ -10,4 +10,6 @@ pub mod flink;
 pub mod leader;
 pub mod metrics;
 pub mod run;
+#[cfg(test)]
+mod testing;
 pub mod watch;

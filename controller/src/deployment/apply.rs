@@ -462,3 +462,6 @@ fn failed(what: String, error: kube::Error) -> ApplyError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ const JOB: &str = "0123456789abcdef0123456789abcdef";
 const FRESH: &str = "ffffffffffffffffffffffffffffffff";
 
 /// A small application that every rule takes.
-pub(super) fn resource() -> FlinkDeployment {
+pub(crate) fn resource() -> FlinkDeployment {
     serde_json::from_value(json!({
         "apiVersion": "flink.apache.org/v1beta1",
         "kind": "FlinkDeployment",

@@ -64,11 +64,10 @@ impl Run {
             .collect();
         namespaces.sort();
         namespaces.dedup();
-        // A pod that is restarted keeps its name, and must not take the lease of its former life for its own.
-        let suffix = uuid::Uuid::new_v4().simple().to_string();
+        // A container that is restarted in its pod may go on with the lease of its former life: kubelet runs one at a time.
         let identity = self
             .identity
-            .map_or_else(|| suffix.clone(), |name| format!("{name}_{suffix}"));
+            .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
         Options {
             admin_listen: self.admin_listen,
             config_dir: self.config_dir,

@@ -40,7 +40,7 @@ pub enum ApplyError {
     #[error("this process does not lead any more")]
     NotLeading,
     /// The API server refused.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {}", worded(.source))]
     Api {
         /// What was attempted, with names.
         what: String,
@@ -442,6 +442,14 @@ impl Apply<'_> {
             .recent
             .note(&self.namespace(), format!("{kind} {name}"));
         Ok(())
+    }
+}
+
+/// The API server's own words, which name verb, resource and namespace where a permission is missing.
+fn worded(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -21,6 +21,8 @@ use crate::flink::{Endpoint, RestError};
 
 /// How long after its creation a pod may wait for its node before the Events are asked why.
 const MOUNT_GRACE: Millis = 2_000;
+/// A mount that failed once may only have been too early: the pod is created before the ConfigMap that it mounts.
+const MOUNT_ATTEMPTS: i32 = 2;
 /// A condition that changed this soon after the Deployment's creation was set by it.
 const CREATION_GRACE: Millis = 2_000;
 /// Port of the REST Service where the Service does not name one (option `rest.port`).
@@ -155,6 +157,7 @@ async fn failed_mount(context: &Context, pod: &Pod) -> Option<Trouble> {
     let newest = events
         .items
         .into_iter()
+        .filter(|event| event.count.unwrap_or(1) >= MOUNT_ATTEMPTS)
         .max_by_key(|event| event.last_timestamp.as_ref().map(|t| t.0))?;
     Some(Trouble {
         reason: "FailedMount".to_owned(),

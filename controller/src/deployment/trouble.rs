@@ -90,10 +90,15 @@ fn container_trouble(container: &ContainerStatus) -> Option<Trouble> {
 }
 
 fn killed(container: &ContainerStatus) -> Trouble {
+    let raise = if container.name == MAIN_CONTAINER {
+        "jobManager.resource.memory"
+    } else {
+        "it in the pod template"
+    };
     Trouble {
         reason: "OOMKilled".to_owned(),
         message: format!(
-            "[{}] killed for using more memory than its limit; raise jobManager.resource.memory",
+            "[{}] killed for using more memory than its limit; raise {raise}",
             container.name
         ),
     }

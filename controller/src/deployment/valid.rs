@@ -63,6 +63,7 @@ impl Checked {
     ///
     /// # Errors
     /// When a cluster cannot be built from it any more.
+    #[must_use]
     pub fn deployed(object: FlinkDeployment, defaults: &Defaults) -> Option<Result<Self, Refusal>> {
         let valid = Valid::<FlinkDeployment>::last_reconciled(object, &environment(defaults))?;
         Some(Self::of(valid, defaults))

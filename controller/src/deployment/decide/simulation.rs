@@ -373,7 +373,10 @@ impl Model {
             }),
             Step::State(state) => self.change(|r| r.spec.job.as_mut().expect("an application").state = Some(*state)),
             Step::Mode(mode) => {
-                self.change(|r| r.spec.job.as_mut().expect("an application").upgrade_mode = Some(*mode))
+                self.change(|r| {
+                    let job = r.spec.job.as_mut().expect("an application");
+                    job.upgrade_mode = Some(*mode);
+                });
             }
             Step::Nonsense => self.change(|r| r.spec.job.as_mut().expect("an application").parallelism = Some(-1)),
             Step::Vandal => self.real.cluster = None,

@@ -26,7 +26,7 @@ BINARIES=(sluice-webhook sluice-controller)
 
 # cargo_build: builds the binaries for the machine's own architecture and prints the folder they are in.
 cargo_build() {
-	local target flags packages=() binary start
+	local target flags packages=() binary start code=0
 	command -v cargo >/dev/null || die "cargo is missing: install Rust with rustup"
 	need cc=gcc,libc6-dev readelf=binutils
 	cd "$REPO" || die "cannot enter $REPO"
@@ -41,9 +41,11 @@ cargo_build() {
 	# Naming the target keeps the flag away from build scripts and procedural macros, which cannot be static.
 	flags="CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$target")_RUSTFLAGS"
 	start=$(now)
+	say "[sluice] building the release binaries, which takes minutes the first time"
 	env "$flags=-C target-feature=+crt-static" \
-		cargo build --quiet --locked --release --target "$target" "${packages[@]}" --bins >&2 ||
-		die "cargo could not build ${BINARIES[*]}"
+		cargo build --quiet --locked --release --target "$target" "${packages[@]}" --bins >&2 || code=$?
+	# Above 128 it was a signal: whoever sent it, or the kernel for want of memory, says nothing here.
+	[ "$code" -eq 0 ] || die "cargo could not build ${BINARIES[*]} (exit code $code$([ "$code" -le 128 ] || printf ', ended by signal %s' $((code - 128))))"
 	say "$(awk -v ms=$(($(now) - start)) 'BEGIN { printf "[sluice] %-52s %7.1f s", "build the release binaries", ms / 1000 }')"
 	printf '%s\n' "${CARGO_TARGET_DIR:-$REPO/target}/$target/release"
 }

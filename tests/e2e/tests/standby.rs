@@ -35,7 +35,9 @@ async fn a_killed_leader_is_replaced_and_its_work_goes_on() -> Outcome {
     .await?;
 
     let pods: Api<Pod> = Api::namespaced(client.clone(), sluice::NAMESPACE);
-    pods.delete(&first, &DeleteParams::default().grace_period(0)).await?;
+    // The identity begins with the pod's name, which has no underscore.
+    let pod = first.split('_').next().unwrap_or_default();
+    pods.delete(pod, &DeleteParams::default().grace_period(0)).await?;
     let start = Instant::now();
     until("another leader", Duration::from_secs(40), || async {
         let now = holder(&leases).await?;

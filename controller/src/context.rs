@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use sluice_shared::api::FlinkDeployment;
 use tokio::time::Instant;
 
+use crate::deployment::exceptions::Published;
 use crate::deployment::model::Millis;
 use crate::deployment::valid::Defaults;
 use crate::flink::FlinkClient;
@@ -43,6 +44,8 @@ pub struct Shared {
     pub conflicts: Mutex<HashSet<(String, String)>>,
     /// Objects made a moment ago.
     pub recent: Recent,
+    /// What was published of jobs' exceptions, by uid.
+    pub exceptions: Mutex<HashMap<String, Published>>,
     /// Failed reconciles in a row by uid.
     pub failures: Mutex<HashMap<String, u32>>,
 }
@@ -52,6 +55,15 @@ impl std::fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("leadership", &self.leadership)
             .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Forgets a resource that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.own_writes.forget(uid);
+        self.exceptions.lock().remove(uid);
+        self.failures.lock().remove(uid);
     }
 }
 

@@ -45,6 +45,7 @@ async fn try_publish(
         metadata: ObjectMeta {
             name: Some(event_name.clone()),
             namespace: Some(namespace.clone()),
+            annotations: Some(draft.annotations.clone()).filter(|a| !a.is_empty()),
             ..ObjectMeta::default()
         },
         involved_object: ObjectReference {
@@ -71,11 +72,14 @@ async fn try_publish(
         Err(kube::Error::Api(status)) if status.code == 409 => {}
         other => return other.map(|_| ()),
     }
-    if draft.once_key.is_some() {
+    if draft.once {
         return Ok(());
     }
     let count = api.get(&event_name).await?.count.unwrap_or(1).saturating_add(1);
-    let patch = json!({ "count": count, "lastTimestamp": time, "message": message });
+    let mut patch = json!({ "count": count, "lastTimestamp": time, "message": message });
+    if !draft.annotations.is_empty() {
+        patch["metadata"] = json!({ "annotations": draft.annotations });
+    }
     api.patch(&event_name, &PatchParams::default(), &Patch::Merge(patch))
         .await
         .map(|_| ())

@@ -123,6 +123,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         own_writes: OwnWrites::default(),
         conflicts: parking_lot::Mutex::default(),
         recent: Recent::default(),
+        exceptions: parking_lot::Mutex::default(),
         failures: parking_lot::Mutex::default(),
     });
     let mut admin = tokio::spawn(admin.serve(shutdown.clone()))

@@ -280,3 +280,85 @@ fn trim_service(service: &mut Service) {
     });
     service.status = None;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{api, status};
+    use serde_json::json;
+
+    /// An API server that lists one well-formed and one malformed resource, and nothing else.
+    fn items(path: &str) -> serde_json::Value {
+        if path.contains("/flinkdeployments") {
+            json!([
+                {"metadata": {"name": "good", "namespace": "ns", "managedFields": [{"manager": "x"}]}, "spec": {"image": "flink:1.20"}},
+                {"metadata": {"name": "bad", "namespace": "ns"}, "spec": {"image": {"not": "a text"}}},
+            ])
+        } else {
+            json!([])
+        }
+    }
+
+    #[tokio::test]
+    async fn one_malformed_object_does_not_hide_the_others() {
+        let (client, calls) = api(|_, path, _| {
+            (
+                200,
+                json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items(path)}),
+            )
+        });
+        let mut watches = Watches::start(&client, Some("ns"), &WatchHealth::default());
+        watches.caches.ready().await;
+        let get = |name: &str| {
+            watches
+                .caches
+                .resources
+                .get(&ObjectRef::new(name).within("ns"))
+                .expect("in the cache")
+        };
+        let good = get("good");
+        assert!(good.0.as_ref().is_ok_and(|good| good.metadata.managed_fields.is_none()));
+        assert!(
+            get("bad")
+                .0
+                .as_ref()
+                .is_err_and(|bad| bad.metadata.name.as_deref() == Some("bad"))
+        );
+        assert!(
+            calls.all().iter().all(|call| call.line.contains("/namespaces/ns/")),
+            "only the watched namespace"
+        );
+
+        watches.lead();
+        let mut queued =
+            [watches.queue.next().await, watches.queue.next().await].map(|name| name.expect("queued").name);
+        queued.sort();
+        assert_eq!(queued, ["bad", "good"], "a new leader looks at everything");
+    }
+
+    #[tokio::test]
+    async fn a_missing_permission_is_named() {
+        let message =
+            "flinkdeployments.flink.apache.org is forbidden: User \"u\" cannot list resource \"flinkdeployments\"";
+        let (client, _) = api(move |_, _, _| {
+            let (code, mut body) = status(403, "Forbidden");
+            body["message"] = json!(message);
+            (code, body)
+        });
+        let health = WatchHealth::default();
+        let _watches = Watches::start(&client, Some("ns"), &health);
+        let problems = loop {
+            let problems = health.problems();
+            if problems.len() == 5 {
+                break problems;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.contains("watch flinkdeployments in namespace ns") && p.contains(message)),
+            "{problems:?}"
+        );
+    }
+}

@@ -113,6 +113,9 @@ impl Apply<'_> {
         }
         if decision.finalizer == FinalizerChange::Remove && outcome == Outcome::Done {
             self.set_finalizer(&current, false).await?;
+            if let Some(uid) = &current.metadata.uid {
+                self.context.shared.forget(uid);
+            }
         }
         Ok(outcome)
     }

@@ -1,5 +1,6 @@
 //! Events as `decide` words them. Publishing them is `crate::events`' work.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Why an event is there. The texts are those of the Java operator, which alerts are written for.
@@ -29,6 +30,8 @@ pub enum Reason {
     UpgradeFailed,
     /// The spec asks for an Ingress.
     IngressManagement,
+    /// The job threw an exception.
+    JobException,
     /// Anything else.
     Error,
     /// Kubernetes' own reason.
@@ -72,8 +75,12 @@ pub struct EventDraft {
     pub component: Component,
     /// For people.
     pub message: String,
-    /// Identity in place of the message; an event with a key is published once and never counted up.
-    pub once_key: Option<String>,
+    /// Identity in place of the message.
+    pub key: Option<String>,
+    /// Whether a repetition is not even counted.
+    pub once: bool,
+    /// Annotations of the event.
+    pub annotations: BTreeMap<String, String>,
 }
 
 impl EventDraft {
@@ -85,7 +92,9 @@ impl EventDraft {
             reason,
             component,
             message: message.into(),
-            once_key: None,
+            key: None,
+            once: false,
+            annotations: BTreeMap::new(),
         }
     }
 
@@ -100,9 +109,20 @@ impl EventDraft {
 
     /// The same event, published once per `key`.
     #[must_use]
-    pub fn once(mut self, key: impl Into<String>) -> Self {
-        self.once_key = Some(key.into());
-        self
+    pub fn once(self, key: impl Into<String>) -> Self {
+        Self {
+            once: true,
+            ..self.keyed(key)
+        }
+    }
+
+    /// The same event, known again by `key` whatever its message says.
+    #[must_use]
+    pub fn keyed(self, key: impl Into<String>) -> Self {
+        Self {
+            key: Some(key.into()),
+            ..self
+        }
     }
 
     /// `Normal` or `Warning`.
@@ -118,7 +138,7 @@ impl EventDraft {
         let text = format!(
             "{}{}{}{kind}{resource}{uid}",
             self.reason,
-            self.once_key.as_deref().unwrap_or(&self.message),
+            self.key.as_deref().unwrap_or(&self.message),
             self.type_()
         );
         format!("{}.{}", self.component, java_hash(&text) & 0x7fff_ffff)

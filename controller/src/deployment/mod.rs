@@ -5,6 +5,7 @@ pub mod conditions;
 pub mod decide;
 pub mod error;
 pub mod event;
+pub mod exceptions;
 pub mod lifecycle;
 pub mod model;
 pub mod observe;

@@ -1,5 +1,6 @@
 //! What `observe` hands to `decide`, and what `decide` hands to `apply`. Plain data: tests and simulations write it down.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sluice_shared::api::status::FlinkJobState;
@@ -122,6 +123,25 @@ pub struct FlinkView {
     pub task_managers: Option<i64>,
     /// Why the job failed; only asked when it did.
     pub failure: Option<String>,
+    /// Exceptions of the job that no event tells of yet.
+    pub exceptions: Vec<JobException>,
+}
+
+/// One entry of a job's exception history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobException {
+    /// When it happened.
+    pub timestamp: Millis,
+    /// The exception with its stack.
+    pub stacktrace: String,
+    /// The task that threw it.
+    pub task_name: Option<String>,
+    /// Host and port of the TaskManager.
+    pub endpoint: Option<String>,
+    /// Id of the TaskManager.
+    pub task_manager_id: Option<String>,
+    /// What Flink's failure enrichers say of it.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Version of a running Flink.

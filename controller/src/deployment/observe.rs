@@ -12,8 +12,9 @@ use sluice_shared::api::FlinkDeployment;
 use sluice_shared::api::labels;
 use sluice_shared::api::status::{FlinkJobState, JobManagerDeploymentStatus};
 
+use super::exceptions;
 use super::model::{FlinkView, JobManager, JobManagerPod, Millis, Observation, Rest, Trouble};
-use super::status::StatusExt as _;
+use super::status::StatusExt;
 use super::trouble;
 use super::valid::Checked;
 use crate::context::Context;
@@ -77,7 +78,7 @@ pub async fn observe(
         Vec::new()
     };
     let rest = if live {
-        ask(context, resource, &summaries).await
+        ask(context, resource, deployed, &summaries, now).await
     } else {
         Rest::NotAsked
     };
@@ -219,7 +220,13 @@ pub fn endpoint(context: &Context, resource: &FlinkDeployment) -> Option<Endpoin
 }
 
 /// Asks Flink, where a JobManager can be expected to answer.
-async fn ask(context: &Context, resource: &FlinkDeployment, pods: &[JobManagerPod]) -> Rest {
+async fn ask(
+    context: &Context,
+    resource: &FlinkDeployment,
+    deployed: Option<&Checked>,
+    pods: &[JobManagerPod],
+    now: Millis,
+) -> Rest {
     if !pods.iter().any(|pod| pod.running && pod.terminating_since.is_none()) {
         return Rest::NotAsked;
     }
@@ -236,12 +243,23 @@ async fn ask(context: &Context, resource: &FlinkDeployment, pods: &[JobManagerPo
         result = view(context, resource, &endpoint).await;
     }
     match result {
-        Ok(view) => Rest::Answered(Box::new(view)),
+        Ok(mut view) => {
+            if let (Some(job_id), false) = (status_job_id(resource), view.exceptions.is_empty()) {
+                let limit = deployed.map_or(0, |checked| checked.facts.exception_limit);
+                let history = std::mem::take(&mut view.exceptions);
+                view.exceptions = exceptions::news(context, resource, job_id, history, limit, now).await;
+            }
+            Rest::Answered(Box::new(view))
+        }
         Err(error) => {
             tracing::debug!(name = resource.name_any(), "{error}");
             Rest::Failed(error.to_string())
         }
     }
+}
+
+fn status_job_id(resource: &FlinkDeployment) -> Option<&str> {
+    resource.status.as_ref().and_then(StatusExt::job_id)
 }
 
 async fn view(context: &Context, resource: &FlinkDeployment, endpoint: &Endpoint) -> Result<FlinkView, RestError> {
@@ -251,8 +269,8 @@ async fn view(context: &Context, resource: &FlinkDeployment, endpoint: &Endpoint
     let known = |key: &str| status.cluster_info.as_ref().is_some_and(|info| info.contains_key(key));
     let job = jobs.iter().find(|job| Some(job.id.as_str()) == status.job_id());
     let runs = job.is_some_and(|job| job.state == FlinkJobState::Running);
-    let failed =
-        job.filter(|job| job.state == FlinkJobState::Failed && status.job_state() != Some(FlinkJobState::Failed));
+    // An exception that the job survives shows in a change of its state, or behind a state that is running again.
+    let eventful = job.filter(|job| runs || Some(job.state) != status.job_state());
     // Useful, but no reason to doubt the state of the job when one of them fails.
     let version = async {
         if known("flink-version") {
@@ -268,17 +286,79 @@ async fn view(context: &Context, resource: &FlinkDeployment, endpoint: &Endpoint
             None
         }
     };
-    let failure = async {
-        match failed {
-            Some(job) => flink.failure(endpoint, &job.id).await.ok().flatten(),
-            None => None,
+    let exceptions = async {
+        match eventful {
+            Some(job) => flink.exceptions(endpoint, &job.id).await.unwrap_or_default(),
+            None => Default::default(),
         }
     };
-    let (version, task_managers, failure) = tokio::join!(version, task_managers, failure);
+    let (version, task_managers, (newest, exceptions)) = tokio::join!(version, task_managers, exceptions);
+    let failed = eventful.is_some_and(|job| job.state == FlinkJobState::Failed);
     Ok(FlinkView {
+        failure: newest.filter(|_| failed),
         jobs,
         version,
         task_managers,
-        failure,
+        exceptions,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn seen(metadata: &Value, status: &Value) -> JobManager {
+        let mut deployment = json!({"metadata": {"name": "job", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "status": status});
+        for (key, value) in metadata.as_object().expect("an object") {
+            deployment["metadata"][key] = value.clone();
+        }
+        let deployment: Deployment = serde_json::from_value(deployment).expect("a Deployment");
+        job_manager(&deployment, &crate::deployment::decide::tests::resource())
+    }
+
+    fn available(status: &str, at: &str) -> Value {
+        json!({"conditions": [{"type": "Available", "status": status, "lastTransitionTime": at}]})
+    }
+
+    #[rstest]
+    #[case::no_condition_yet(json!({}), false)]
+    #[case::false_since_its_creation(available("False", "2026-01-01T00:00:00Z"), false)]
+    #[case::false_just_after(available("False", "2026-01-01T00:00:02Z"), false)]
+    #[case::false_again_later(available("False", "2026-01-01T00:05:00Z"), true)]
+    #[case::available(available("True", "2026-01-01T00:00:20Z"), true)]
+    fn whether_it_ever_was_available(#[case] status: Value, #[case] expected: bool) {
+        assert_eq!(seen(&json!({}), &status).ever_available, expected);
+    }
+
+    #[rstest]
+    #[case(json!([{"apiVersion": "v", "kind": "FlinkDeployment", "name": "job", "uid": "resource-uid"}]), true)]
+    #[case::a_former_resource_of_that_name(json!([{"apiVersion": "v", "kind": "FlinkDeployment", "name": "job", "uid": "former"}]), false)]
+    #[case::nobody(json!([]), false)]
+    fn ownership_is_by_uid(#[case] owners: Value, #[case] owned: bool) {
+        assert_eq!(seen(&json!({"ownerReferences": owners}), &json!({})).owned, owned);
+    }
+
+    #[test]
+    fn generation_and_quota() {
+        let metadata = json!({"annotations": {"flinkdeployment.flink.apache.org/generation": "7"}});
+        let status = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota"}]});
+        let job_manager = seen(&metadata, &status);
+        assert_eq!(
+            (job_manager.generation, job_manager.replica_failure.as_deref()),
+            (Some(7), Some("quota"))
+        );
+    }
+
+    #[rstest]
+    #[case("job-0123-config-map", true)]
+    #[case("job-0123-jobmanager-leader", true)]
+    #[case("job-cluster-config-map", false)]
+    #[case("flink-config-job", false)]
+    #[case("pod-template-job", false)]
+    fn names_of_ha_metadata(#[case] name: &str, #[case] expected: bool) {
+        assert_eq!(is_ha_metadata(name), expected);
+    }
 }

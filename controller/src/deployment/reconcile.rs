@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use sluice_shared::api::FlinkDeployment;
+use sluice_shared::api::{FlinkDeployment, labels};
 
 use super::apply::{Apply, ApplyError, Outcome};
 use super::decide::decide;
@@ -49,6 +49,14 @@ pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Ac
         }
     };
     let resource = context.shared.own_writes.newest(cached);
+    if resource
+        .labels()
+        .get(labels::CANARY)
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    {
+        // It has no spec and only tests the Java operator.
+        return Ok(Action::await_change());
+    }
     let result = reconcile_once(&context, &resource).await;
     let outcome = match &result {
         Ok(_) => ReconcileResult::Ok,

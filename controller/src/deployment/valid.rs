@@ -40,6 +40,10 @@ pub struct Facts {
     pub savepoint_on_deletion: bool,
     /// Id that the user gave the job (`$internal.pipeline.job-id`).
     pub job_id: Option<String>,
+    /// Lines of an exception's stack that an event shows (`kubernetes.operator.events.exceptions.stacktrace-lines`).
+    pub stacktrace_lines: usize,
+    /// Events of exceptions a look (`kubernetes.operator.events.exceptions.limit-per-reconciliation`).
+    pub exception_limit: usize,
     /// CPU cores of all JobManagers, and of one TaskManager.
     pub cpu: (f64, f64),
     /// Bytes of memory of all JobManagers, and of one TaskManager.
@@ -134,6 +138,10 @@ fn refusal(error: &BuildError) -> Refusal {
     Refusal(format!("{error}; {fix}"))
 }
 
+fn count(number: i32) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
 impl Facts {
     fn read(spec: &FlinkDeploymentSpec, config: &FlinkConfig) -> Result<Self, ConfigError> {
         let slots = config.value_or_default(&options::TASK_SLOTS)?.max(1);
@@ -153,6 +161,8 @@ impl Facts {
             recovery: config.value_or_default(&options::JM_DEPLOYMENT_RECOVERY_ENABLED)?,
             savepoint_on_deletion: config.value_or_default(&options::SAVEPOINT_ON_DELETION)?,
             job_id: config.get(options::PIPELINE_JOB_ID.key).map(str::to_owned),
+            stacktrace_lines: count(config.value_or_default(&options::EVENT_STACKTRACE_LINES)?),
+            exception_limit: count(config.value_or_default(&options::EVENT_EXCEPTION_LIMIT)?),
             cpu: (
                 f64::from(job_managers)
                     * config.value_or_default(&options::JOB_MANAGER_CPU)?

@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 
-use crate::deployment::model::{FlinkBuild, JobOverview};
+use crate::deployment::model::{FlinkBuild, JobException, JobOverview};
 use crate::metrics::{Metrics, RestResult};
 use breaker::Breakers;
 use resolver::Resolver;
@@ -162,10 +162,14 @@ impl FlinkClient {
         view::task_managers(&answer).ok_or_else(|| garbage(endpoint, path, "it has no list \"taskmanagers\""))
     }
 
-    /// Why a job failed (`GET /jobs/:id/exceptions`); `None` where Flink knows of no exception.
-    pub async fn failure(&self, endpoint: &Endpoint, job_id: &str) -> Result<Option<String>, RestError> {
+    /// What went wrong in a job (`GET /jobs/:id/exceptions`): its newest exception in short, and the history.
+    pub async fn exceptions(
+        &self,
+        endpoint: &Endpoint,
+        job_id: &str,
+    ) -> Result<(Option<String>, Vec<JobException>), RestError> {
         let answer = self.get(endpoint, &format!("/v1/jobs/{job_id}/exceptions")).await?;
-        Ok(view::failure(&answer))
+        Ok((view::failure(&answer), view::exceptions(&answer)))
     }
 
     /// Asks Flink to cancel a job (`PATCH /jobs/:id?mode=cancel`). A job that is gone or has ended already is fine.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sluice_shared::api::status::FlinkJobState;
 
-use crate::deployment::model::{FlinkBuild, JobOverview};
+use crate::deployment::model::{FlinkBuild, JobException, JobOverview};
 
 /// Lines of a failure that are kept: the exception and its causes.
 const MAX_CAUSES: usize = 4;
@@ -78,6 +78,29 @@ pub fn failure(answer: &Value) -> Option<String> {
     )
 }
 
+/// `GET /jobs/:id/exceptions`: the history. Entries without time or stack are left out.
+pub fn exceptions(answer: &Value) -> Vec<JobException> {
+    let entries = answer.pointer("/exceptionHistory/entries").and_then(Value::as_array);
+    entries.into_iter().flatten().filter_map(exception).collect()
+}
+
+fn exception(entry: &Value) -> Option<JobException> {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+    let labels = entry.get("failureLabels").and_then(Value::as_object);
+    let labels = labels.into_iter().flatten();
+    Some(JobException {
+        timestamp: entry.get("timestamp")?.as_i64()?,
+        stacktrace: text("stacktrace")?,
+        task_name: text("taskName"),
+        // Called location before Flink 1.19.
+        endpoint: text("endpoint").or_else(|| text("location")),
+        task_manager_id: text("taskManagerId"),
+        labels: labels
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +140,18 @@ mod tests {
         );
         assert_eq!(failure(&json!({"root-exception": "old"})).as_deref(), Some("old"));
         assert_eq!(failure(&json!({})), None);
+        assert_eq!(exceptions(&json!({"root-exception": "old"})), []);
+    }
+
+    #[test]
+    fn an_entry_of_the_history() {
+        let answer = json!({"exceptionHistory": {"entries": [
+            {"timestamp": 7, "stacktrace": "s", "taskName": "Map", "location": "h:1", "failureLabels": {"a": "b"},
+             "exceptionName": "n", "concurrentExceptions": []},
+            {"stacktrace": "no time"}]}});
+        let found = exceptions(&answer);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].timestamp, found[0].endpoint.as_deref()), (7, Some("h:1")));
+        assert_eq!(found[0].labels["a"], "b");
     }
 }

@@ -54,6 +54,7 @@ impl World {
             own_writes: OwnWrites::default(),
             conflicts: parking_lot::Mutex::default(),
             recent: Recent::default(),
+            exceptions: parking_lot::Mutex::default(),
             failures: parking_lot::Mutex::default(),
         };
         let caches = Caches {

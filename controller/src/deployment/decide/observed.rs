@@ -7,6 +7,7 @@ use sluice_shared::api::status::{FlinkJobState, JobManagerDeploymentStatus as Jo
 use super::Draft;
 use crate::deployment::error::{ErrorClass, FlinkError, JOB_NOT_FOUND, truncated};
 use crate::deployment::event::{Component, EventDraft, Reason};
+use crate::deployment::exceptions;
 use crate::deployment::model::{FlinkView, JobManager, JobOverview, Millis, Rest, Trouble};
 use crate::deployment::status::{StatusExt as _, millis};
 
@@ -171,6 +172,15 @@ impl Draft<'_> {
             let cause = cause.unwrap_or_else(|| "the job failed; Flink gives no cause".to_owned());
             let error = FlinkError::new(ErrorClass::JobFailed, cause);
             self.fail(error, Reason::Error, Component::Job);
+        }
+        let ended_before = self.before.job_state().is_some_and(FlinkJobState::is_globally_terminal);
+        if let (Some(Ok(checked)), false) = (self.input.deployed, ended_before) {
+            let lines = checked.facts.stacktrace_lines;
+            self.events.extend(
+                view.exceptions
+                    .iter()
+                    .map(|exception| exceptions::event(exception, lines)),
+            );
         }
         let runs = matches!(job.state, FlinkJobState::Running | FlinkJobState::Finished);
         if runs && self.status.reconciliation_state() == ReconciliationState::Deployed && !self.is_stable() {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::deployment::model::{
-    FlinkView, JobManager, JobManagerPod, JobOverview, Observation, Rest, RestoreFrom, Source, Trouble,
+    FlinkView, JobException, JobManager, JobManagerPod, JobOverview, Observation, Rest, RestoreFrom, Source, Trouble,
 };
 use crate::deployment::valid::{Checked, Defaults};
 use rstest::rstest;
@@ -545,6 +545,25 @@ fn a_failed_job_says_why_once() {
     case.observation.rest = answer(JOB, FlinkJobState::Failed);
     let again = case.decide();
     assert_eq!((reasons(&again).len(), &again.status), (0, &decision.status));
+}
+
+#[test]
+fn exceptions_become_events() {
+    let mut case = Case::running();
+    if let Rest::Answered(view) = &mut case.observation.rest {
+        view.exceptions = vec![JobException {
+            timestamp: NOW,
+            stacktrace: "java.io.IOException: disk full\n\tat a".into(),
+            ..JobException::default()
+        }];
+    }
+    let decision = case.decide();
+    assert_eq!(reasons(&decision), ["JobException"]);
+    assert_eq!(
+        Some(&decision.status),
+        case.resource.status.as_ref(),
+        "the status is not concerned"
+    );
 }
 
 #[test]

@@ -436,6 +436,13 @@ impl Draft<'_> {
             Component::JobManagerDeployment,
             "Starting deployment",
         ));
+        if checked.spec().ingress.is_some() {
+            self.events.push(EventDraft::warning(
+                Reason::IngressManagement,
+                Component::Operator,
+                "spec.ingress is not carried out by this version of Sluice yet; create the Ingress yourself",
+            ));
+        }
     }
 
     /// The old cluster is gone and none shall follow.

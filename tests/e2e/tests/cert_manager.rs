@@ -28,7 +28,10 @@ async fn admission_works_with_certificates_of_cert_manager() -> Outcome {
 
     let secrets: Api<Secret> = Api::namespaced(client.clone(), sluice::NAMESPACE);
     let issued = secrets.get("sluice-webhook-cert").await?.data.unwrap_or_default();
-    let authority = issued.get("ca.crt").map(|ca| ca.0.clone()).unwrap_or_default();
+    let authority = issued
+        .get("ca.crt")
+        .map(|ca| String::from_utf8_lossy(&ca.0).trim().to_owned())
+        .unwrap_or_default();
     assert!(!authority.is_empty(), "cert-manager issued no ca.crt");
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     until("cert-manager to inject its CA", Duration::from_secs(30), || async {

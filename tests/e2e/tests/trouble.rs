@@ -57,18 +57,11 @@ async fn told(client: &Client, namespace: &str, name: &str) -> Outcome<(String, 
 #[case::image("no-image", "/spec/image", json!("localhost/no-such-image:1"), &["ErrImagePull", "ImagePullBackOff"], "no-such-image")]
 #[case::crash(
     "crash",
-    "/spec/flinkConfiguration/env.java.opts.jobmanager",
-    json!("-XX:+NoSuchFlag"),
+    "/spec/jobManager/podTemplate",
+    // Flink's scripts look for the configuration there and end.
+    json!({ "spec": { "containers": [{ "name": "flink-main-container", "env": [{ "name": "FLINK_CONF_DIR", "value": "/nonexistent" }] }] } }),
     &["CrashLoopBackOff"],
     "CrashLoop"
-)]
-#[case::out_of_memory(
-    "memory",
-    "/spec/flinkConfiguration/env.java.opts.jobmanager",
-    // Touches more memory than the container's limit at once.
-    json!("-Xms2g -Xmx2g -XX:+AlwaysPreTouch"),
-    &["OOMKilled"],
-    "more memory than its limit"
 )]
 #[case::missing_config_map(
     "no-config-map",

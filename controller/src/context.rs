@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Client;
 use parking_lot::Mutex;
 use sluice_shared::api::FlinkDeployment;
@@ -39,7 +40,7 @@ pub struct Shared {
     /// Whether this process may write.
     pub leadership: Leadership,
     /// This process's own writes, ahead of the cache.
-    pub own_writes: OwnWrites,
+    pub own_writes: Arc<OwnWrites>,
     /// Resources (namespace, name) in whose way a foreign Deployment stood.
     pub conflicts: Mutex<HashSet<(String, String)>>,
     /// Objects made a moment ago.
@@ -130,6 +131,14 @@ impl OwnWrites {
         }
     }
 
+    /// Whether `seen` is what this process wrote last, so that its arrival is no news.
+    #[must_use]
+    pub fn wrote(&self, seen: &ObjectMeta) -> bool {
+        let writes = self.0.lock();
+        let own = seen.uid.as_ref().and_then(|uid| writes.get(uid));
+        own.is_some_and(|own| own.written.metadata.resource_version == seen.resource_version)
+    }
+
     /// Forgets a resource that is gone.
     pub fn forget(&self, uid: &str) {
         self.0.lock().remove(uid);
@@ -198,6 +207,15 @@ mod tests {
         assert_eq!(seen(&writes, "2"), "3");
         assert_eq!(seen(&writes, "4"), "4", "someone else wrote since");
         assert_eq!(seen(&writes, "4"), "4");
+    }
+
+    #[test]
+    fn the_arrival_of_an_own_write_is_no_news() {
+        let writes = OwnWrites::default();
+        writes.note("1", &version("2"));
+        assert!(writes.wrote(&version("2").metadata));
+        assert!(!writes.wrote(&version("1").metadata));
+        assert!(!writes.wrote(&version("3").metadata), "someone else wrote since");
     }
 
     #[test]

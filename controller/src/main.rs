@@ -9,6 +9,9 @@ use sluice_controller::run::{LeaseOptions, Options, run};
 use sluice_runtime::logging::LogFormat;
 use sluice_runtime::{exit, logging, shutdown};
 
+/// What kube's crates report is said again here, with names and in this program's words.
+const DEFAULT_LOG: &str = "info,kube_client=off,kube_runtime=warn";
+
 /// The controller of Sluice: runs FlinkDeployments.
 #[derive(Debug, Parser)]
 #[command(name = "sluice-controller", version)]
@@ -17,7 +20,7 @@ struct Cli {
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t, global = true)]
     log_format: LogFormat,
     /// What is logged: a level, or a filter such as info,sluice_controller=debug.
-    #[arg(long, env = "SLUICE_LOG", default_value = "info", global = true)]
+    #[arg(long, env = "SLUICE_LOG", default_value = DEFAULT_LOG, global = true)]
     log_level: String,
     #[command(subcommand)]
     command: Command,

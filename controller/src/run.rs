@@ -103,6 +103,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
 
     let health = WatchHealth::default();
+    let own_writes: Arc<OwnWrites> = Arc::default();
     let namespaces: Vec<Option<&str>> = if options.watch_namespaces.is_empty() {
         vec![None]
     } else {
@@ -110,7 +111,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     };
     let watches: Vec<Watches> = namespaces
         .iter()
-        .map(|n| Watches::start(&client, *n, &health))
+        .map(|n| Watches::start(&client, *n, &health, &own_writes))
         .collect();
     register_readiness(&readiness, &watches, &health);
     let leadership = Leadership::default();
@@ -120,7 +121,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         defaults,
         metrics: metrics.clone(),
         leadership: leadership.clone(),
-        own_writes: OwnWrites::default(),
+        own_writes,
         conflicts: parking_lot::Mutex::default(),
         recent: Recent::default(),
         exceptions: parking_lot::Mutex::default(),

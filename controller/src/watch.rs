@@ -22,6 +22,8 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use sluice_shared::api::{FlinkDeployment, labels};
 
+use crate::context::OwnWrites;
+
 /// A `FlinkDeployment`, or why it cannot be read. A malformed object must not end the watch for all others.
 pub type Guarded = DeserializeGuard<FlinkDeployment>;
 /// Names of resources to reconcile.
@@ -70,7 +72,7 @@ pub struct Watches {
 impl Watches {
     /// Starts the watches on the current runtime. They run until the process ends.
     #[must_use]
-    pub fn start(client: &Client, namespace: Option<&str>, health: &WatchHealth) -> Self {
+    pub fn start(client: &Client, namespace: Option<&str>, health: &WatchHealth, own_writes: &Arc<OwnWrites>) -> Self {
         let (sender, queue) = unbounded();
         let leading = Arc::new(AtomicBool::new(false));
         let start = Start {
@@ -83,7 +85,7 @@ impl Watches {
         let native = format!("{}={}", labels::TYPE, labels::TYPE_NATIVE);
         let job_manager = format!("{native},{}={}", labels::COMPONENT, labels::COMPONENT_JOB_MANAGER);
         let caches = Caches {
-            resources: start.watch::<Guarded>("flinkdeployments", None, |_| {}, ObjectRef::from_obj),
+            resources: start.watch::<Guarded>("flinkdeployments", None, |_| {}, unless_own(own_writes)),
             deployments: start.watch("deployments", Some(&job_manager), trim_deployment, by_label),
             pods: start.watch("pods", Some(&job_manager), trim_pod, by_label),
             services: start.watch("services", Some(&native), trim_service, by_label),
@@ -133,7 +135,7 @@ impl Start<'_> {
         plural: &str,
         label_selector: Option<&str>,
         trim: impl Fn(&mut K) + Clone + Send + 'static,
-        resource: impl Fn(&K) -> ObjectRef<Guarded> + Send + 'static,
+        resource: impl Fn(&K) -> Option<ObjectRef<Guarded>> + Send + 'static,
     ) -> Store<K>
     where
         K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
@@ -187,7 +189,7 @@ fn follow<K>(
     config: watcher::Config,
     writer: reflector::store::Writer<K>,
     trim: impl Fn(&mut K) + Clone + Send + 'static,
-    resource: impl Fn(&K) -> ObjectRef<Guarded> + Send + 'static,
+    resource: impl Fn(&K) -> Option<ObjectRef<Guarded>> + Send + 'static,
     follower: Follower,
 ) -> impl Future<Output = ()>
 where
@@ -205,9 +207,11 @@ where
         while let Some(event) = stream.next().await {
             match event {
                 Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
-                    if follower.leading.load(Ordering::Acquire) {
+                    if follower.leading.load(Ordering::Acquire)
+                        && let Some(name) = resource(&object)
+                    {
                         // Fails only when the process is ending.
-                        let _ = follower.sender.unbounded_send(resource(&object));
+                        let _ = follower.sender.unbounded_send(name);
                     }
                 }
                 Ok(Event::InitDone) => {
@@ -245,9 +249,16 @@ fn explain(name: &str, error: &watcher::Error) -> String {
 }
 
 /// The resource that an object of a cluster belongs to: Flink labels them all with the cluster's id.
-fn by_label<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef<Guarded> {
-    let id = object.labels().get(labels::APP).map_or("", String::as_str);
-    ObjectRef::new(id).within(object.namespace().as_deref().unwrap_or_default())
+fn by_label<K: Resource<DynamicType = ()>>(object: &K) -> Option<ObjectRef<Guarded>> {
+    let id = object.labels().get(labels::APP)?;
+    Some(ObjectRef::new(id).within(object.namespace().as_deref().unwrap_or_default()))
+}
+
+/// The resource itself, unless its new version is this process's own work: the reconcile that wrote it has said when to
+/// look again.
+fn unless_own(own_writes: &Arc<OwnWrites>) -> impl Fn(&Guarded) -> Option<ObjectRef<Guarded>> + Send + 'static {
+    let own_writes = own_writes.clone();
+    move |object| (!own_writes.wrote(object.meta())).then(|| ObjectRef::from_obj(object))
 }
 
 fn trim_deployment(deployment: &mut Deployment) {
@@ -307,7 +318,7 @@ mod tests {
                 json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items(path)}),
             )
         });
-        let mut watches = Watches::start(&client, Some("ns"), &WatchHealth::default());
+        let mut watches = Watches::start(&client, Some("ns"), &WatchHealth::default(), &Arc::default());
         watches.caches.ready().await;
         let get = |name: &str| {
             watches
@@ -346,7 +357,7 @@ mod tests {
             (code, body)
         });
         let health = WatchHealth::default();
-        let _watches = Watches::start(&client, Some("ns"), &health);
+        let _watches = Watches::start(&client, Some("ns"), &health, &Arc::default());
         let problems = loop {
             let problems = health.problems();
             if problems.len() == 5 {

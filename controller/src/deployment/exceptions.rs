@@ -46,23 +46,24 @@ pub async fn news(
         None if history.is_empty() => Millis::MIN,
         None => published_before(context, resource).await.unwrap_or(now - HISTORY),
     };
-    let (fresh, until) = select(history, until, limit);
-    let job_id = job_id.to_owned();
-    context
-        .shared
-        .exceptions
-        .lock()
-        .insert(uid, Published { job_id, until });
-    fresh
+    select(history, until, limit)
 }
 
-/// The oldest `limit` of those after `until`, and until when all is published then.
-fn select(mut history: Vec<JobException>, until: Millis, limit: usize) -> (Vec<JobException>, Millis) {
+/// Remembers that events tell of `exceptions` now.
+pub fn published(context: &Context, resource: &FlinkDeployment, job_id: &str, exceptions: &[JobException]) {
+    if let (Some(uid), Some(until)) = (&resource.metadata.uid, exceptions.iter().map(|e| e.timestamp).max()) {
+        let job_id = job_id.to_owned();
+        let published = Published { job_id, until };
+        context.shared.exceptions.lock().insert(uid.clone(), published);
+    }
+}
+
+/// The oldest `limit` of those after `until`.
+fn select(mut history: Vec<JobException>, until: Millis, limit: usize) -> Vec<JobException> {
     history.retain(|exception| exception.timestamp > until);
     history.sort_by_key(|exception| exception.timestamp);
     history.truncate(limit);
-    let until = history.last().map_or(until, |newest| newest.timestamp);
-    (history, until)
+    history
 }
 
 /// When the newest exception happened that an event tells of.
@@ -147,11 +148,15 @@ mod tests {
     #[test]
     fn only_news_the_oldest_first_and_never_too_many_at_once() {
         let history = vec![at(5), at(3), at(4), at(1), at(2)];
-        let (fresh, until) = select(history.clone(), 2, 2);
-        assert_eq!(fresh.iter().map(|e| e.timestamp).collect::<Vec<_>>(), [3, 4]);
-        let (fresh, until) = select(history.clone(), until, 2);
-        assert_eq!(fresh.iter().map(|e| e.timestamp).collect::<Vec<_>>(), [5]);
-        assert_eq!(select(history, until, 2), (Vec::new(), 5));
+        let times = |until| {
+            select(history.clone(), until, 2)
+                .iter()
+                .map(|e| e.timestamp)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(times(2), [3, 4]);
+        assert_eq!(times(4), [5]);
+        assert_eq!(times(5), Vec::<Millis>::new());
     }
 
     #[test]

@@ -11,8 +11,10 @@ use super::apply::{Apply, ApplyError, Outcome};
 use super::decide::decide;
 use super::error::{ErrorClass, FlinkError};
 use super::event::{Component, EventDraft, Reason};
-use super::model::Input;
+use super::exceptions;
+use super::model::{Input, Rest};
 use super::observe::observe;
+use super::status::StatusExt as _;
 use super::valid::Checked;
 use crate::context::{Context, now};
 use crate::events;
@@ -94,6 +96,9 @@ async fn reconcile_once(context: &Context, resource: &FlinkDeployment) -> Result
     };
     match apply.run(&decision).await {
         Ok(outcome) => {
+            if let (Rest::Answered(view), Some(job_id)) = (&observation.rest, decision.status.job_id()) {
+                exceptions::published(context, resource, job_id, &view.exceptions);
+            }
             let requeue = match outcome {
                 Outcome::Wait => Some(decision.requeue.map_or(AGAIN, |r| r.min(AGAIN))),
                 Outcome::Done => decision.requeue,

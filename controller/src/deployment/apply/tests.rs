@@ -1,5 +1,5 @@
 use super::*;
-use crate::context::{Leadership, OwnWrites, Recent, Shared};
+use crate::context::{Leadership, Recent, Shared};
 use crate::deployment::decide::decide;
 use crate::deployment::model::{Input, JobManager, Observation};
 use crate::deployment::valid::Defaults;
@@ -51,7 +51,7 @@ impl World {
             defaults: Defaults::default(),
             metrics,
             leadership,
-            own_writes: OwnWrites::default(),
+            own_writes: Arc::default(),
             conflicts: parking_lot::Mutex::default(),
             recent: Recent::default(),
             exceptions: parking_lot::Mutex::default(),

@@ -12,13 +12,16 @@
 //! | DEPLOYED | suspended | MISSING | suspended |
 
 mod deletion;
+mod launch;
 mod observed;
 mod pace;
 #[cfg(test)]
 mod simulation;
+mod takedown;
 #[cfg(test)]
 pub(crate) mod tests;
 mod upgrade;
+mod upkeep;
 
 use std::time::Duration;
 

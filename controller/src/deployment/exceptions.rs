@@ -1,7 +1,7 @@
 //! Exceptions of a running job become events.
 //!
 //! Flink keeps a history of them. What was published already is remembered in memory; after a start of the controller it
-//! is read off the events themselves, and what is older than [`HISTORY`] is not news any more.
+//! is read off the events themselves, and what is older than `HISTORY` is not news any more.
 
 use std::collections::BTreeMap;
 

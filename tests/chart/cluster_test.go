@@ -100,7 +100,11 @@ func TestInstalledRelease(t *testing.T) {
 	if _, err := kubectl(t, "", "get", "crd", "flinkdeployments.flink.apache.org"); err != nil {
 		mustKubectl(t, "", "apply", "--server-side", "-f", "../../deploy/crds")
 		// Left behind, they would stand in the way of a release that brings its own.
-		t.Cleanup(func() { mustKubectl(t, "", "delete", "-f", "../../deploy/crds", "--timeout=60s") })
+		t.Cleanup(func() {
+			// Listed first, so that the API server has their storage open: tests/cluster/launcher/certmanager.go says why.
+			mustKubectl(t, "", "get", "--all-namespaces", "flinkdeployments,flinksessionjobs,flinkstatesnapshots,flinkbluegreendeployments")
+			mustKubectl(t, "", "delete", "-f", "../../deploy/crds", "--timeout=60s")
+		})
 		mustKubectl(t, "", "wait", "--for=condition=Established", "-f", "../../deploy/crds", "--timeout=30s")
 	}
 	// Two from before there was a webhook.

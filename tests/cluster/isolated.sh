@@ -46,6 +46,8 @@ inside() {
         mkdir -p "/mnt/$folder" "/mnt/.$folder"
         mount -t overlay -o "lowerdir=/$folder,upperdir=/mnt/$folder,workdir=/mnt/.$folder" overlay "/$folder"
     done
+    # Touched, so that the layer holds them from the start: whoever makes and removes something in them leaves no trace but that.
+    touch /var/lib /var/log /var/cache /var/tmp
     # A cluster in use beside this one has these.
     rm -rf /var/lib/kubelet /var/lib/cni /var/log/containers /run/containerd
     "$@"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -64,6 +65,9 @@ func certManager(l layout, b binaries, command string, out io.Writer) error {
 				return err
 			}
 		}
+		if err := openStorage(b, l, definitions); err != nil {
+			return err
+		}
 		if err := kubectl("delete", "--ignore-not-found", "--timeout=60s", "-f", definitions); err != nil {
 			return err
 		}
@@ -75,4 +79,23 @@ func certManager(l layout, b binaries, command string, out io.Writer) error {
 	default:
 		return failf("cert-manager "+command+" means nothing", "use `cert-manager up` or `cert-manager down`")
 	}
+}
+
+// openStorage lists the objects of every kind that the definitions in a folder define and the cluster has.
+//
+// A definition whose kind nobody has listed yet may stay for minutes when it is deleted: the API server's finalizer finds the kind's
+// storage still opening, notes that in the status, meets its own note as a conflict when it tries again, and takes that for news
+// that will call it once more (sync and updateCustomResourceDefinition of apiextensions-apiserver's crd_finalizer.go).
+func openStorage(b binaries, l layout, definitions string) error {
+	kubectl := []string{"kubectl", "--kubeconfig", l.kubeconfig()}
+	names, err := run(b.kubernetes, append(kubectl, "get", "--ignore-not-found", "-o", "jsonpath={.items[*].metadata.name}", "-f", definitions)...)
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(names) {
+		if _, err := run(b.kubernetes, append(kubectl, "get", name, "--all-namespaces", "-o", "name")...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

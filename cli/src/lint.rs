@@ -180,10 +180,7 @@ impl Lookups for Files {
 
 fn lint(documents: &[Document], defaults: &DefaultConfiguration) -> (String, Outcome) {
     let files = Files::new(documents);
-    let environment = Environment {
-        defaults,
-        lookups: &files,
-    };
+    let environment = Environment::new(defaults, &files);
     let mut text = String::new();
     let (mut violations, mut warnings) = (0, 0);
     for document in documents {

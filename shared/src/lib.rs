@@ -4,6 +4,7 @@
 //! - [`config`]: Flink configuration: forms, types, spellings, layers
 //! - [`defaults`]: what is filled in on behalf of the user
 //! - [`diff`]: what changed between two specs, and what that means for what runs
+//! - [`extension`]: validators of the user's own, and how they are called
 //! - [`memory`]: from the memory options to the sizes of processes and pods
 //! - [`rules`]: which specs are refused, and why
 //!
@@ -13,5 +14,6 @@ pub mod api;
 pub mod config;
 pub mod defaults;
 pub mod diff;
+pub mod extension;
 pub mod memory;
 pub mod rules;

@@ -145,7 +145,9 @@ impl Admission {
         }
         let old = old.map(|old| object(old, request)).transpose()?;
         let report = self.judge.judge(kind, &object(raw, request)?, old.as_ref());
-        let Report { violations, warnings } = report;
+        let Report {
+            violations, warnings, ..
+        } = report;
         Ok(if violations.is_empty() {
             Verdict::Allowed {
                 patch: Vec::new(),

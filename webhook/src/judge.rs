@@ -28,10 +28,7 @@ impl Judge {
     /// All violations and warnings of `object`, a new one or one that takes the place of `old`.
     #[must_use]
     pub fn judge(&self, kind: Kind, object: &Value, old: Option<&Value>) -> Report {
-        let environment = Environment {
-            defaults: &self.defaults,
-            lookups: self.lookups.as_ref(),
-        };
+        let environment = Environment::new(&self.defaults, self.lookups.as_ref());
         rules::validate_json(kind, object, old, &environment)
     }
 

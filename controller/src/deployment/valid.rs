@@ -127,10 +127,7 @@ impl Checked {
 
 /// Rules about other objects concern session jobs only.
 fn environment(defaults: &Defaults) -> Environment<'_> {
-    Environment {
-        defaults: &defaults.configuration,
-        lookups: &NoLookups,
-    }
+    Environment::new(&defaults.configuration, &NoLookups)
 }
 
 fn refusal(error: &BuildError) -> Refusal {

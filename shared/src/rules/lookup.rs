@@ -1,5 +1,6 @@
 //! Other objects that rules ask for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::{FlinkDeployment, FlinkSessionJob};
@@ -32,6 +33,11 @@ pub trait Lookups: Sync {
     fn deployment(&self, namespace: &str, name: &str) -> Lookup<FlinkDeployment>;
     /// The `FlinkSessionJob` of this name. Rules read nothing of it.
     fn session_job(&self, namespace: &str, name: &str) -> Lookup<FlinkSessionJob>;
+    /// The labels of this namespace, for extensions that are for some namespaces only.
+    fn namespace_labels(&self, namespace: &str) -> Lookup<BTreeMap<String, String>> {
+        let _ = namespace;
+        Lookup::Unknown
+    }
 }
 
 /// Knows nothing, for use without a cluster.

@@ -45,6 +45,7 @@ use crate::api::{
     FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, labels, without_nulls,
 };
 use crate::config::{DefaultConfiguration, FlinkConfig};
+use crate::extension::{Extensions, Question, Request};
 
 /// What rules need to know beside the object.
 #[derive(Clone, Copy)]
@@ -53,10 +54,45 @@ pub struct Environment<'a> {
     pub defaults: &'a DefaultConfiguration,
     /// Other objects.
     pub lookups: &'a dyn Lookups,
+    /// Validators of the user's own.
+    pub extensions: Option<&'a Extensions>,
+    /// The request that brings the object.
+    pub request: Request<'a>,
+}
+
+impl<'a> Environment<'a> {
+    /// Rules that lay resources over `defaults` and ask `lookups` for other objects; no extensions, and no request.
+    #[must_use]
+    pub fn new(defaults: &'a DefaultConfiguration, lookups: &'a dyn Lookups) -> Self {
+        Self {
+            defaults,
+            lookups,
+            extensions: None,
+            request: Request::default(),
+        }
+    }
+
+    /// With validators of the user's own.
+    #[must_use]
+    pub fn with_extensions(self, extensions: &'a Extensions) -> Self {
+        Self {
+            extensions: Some(extensions),
+            ..self
+        }
+    }
+
+    /// For an object that `request` brings.
+    #[must_use]
+    pub fn with_request(self, request: Request<'a>) -> Self {
+        Self { request, ..self }
+    }
 }
 
 /// A kind that has rules.
 pub trait Validate: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned {
+    /// The kind.
+    const KIND: Kind;
+
     /// Runs every rule.
     fn check(&self, environment: &Environment<'_>) -> Report;
 
@@ -77,7 +113,40 @@ pub fn validate<K: Validate>(object: &K, old: Option<&K>, environment: &Environm
     if is_exempt(object.meta()) || old.is_some_and(|old| old.same_spec(object)) {
         return Report::default();
     }
-    object.check(environment)
+    let mut report = object.check(environment);
+    report.extend(extensions_on(object, environment));
+    report
+}
+
+/// What the user's own validators say of an object as it is, without a request or another that it replaces.
+fn extensions_on<K: Validate>(object: &K, environment: &Environment<'_>) -> Report {
+    match environment.extensions {
+        Some(extensions) if !extensions.is_empty() => match serde_json::to_value(object) {
+            Ok(json) => ask(extensions, object, &json, None, environment),
+            Err(_) => Report::default(), // no type of ours has a key that is no text, the one thing that has no JSON
+        },
+        _ => Report::default(),
+    }
+}
+
+fn ask<K: Validate>(
+    extensions: &Extensions,
+    object: &K,
+    json: &Value,
+    old: Option<&Value>,
+    environment: &Environment<'_>,
+) -> Report {
+    let labels = environment
+        .lookups
+        .namespace_labels(subject::namespace_of(object.meta()));
+    extensions.validate(&Question {
+        kind: K::KIND,
+        object: json,
+        old,
+        config: &object.effective_config(environment),
+        namespace_labels: labels.found(),
+        request: environment.request,
+    })
 }
 
 /// [`validate`] for a `FlinkDeployment`.
@@ -136,6 +205,7 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
     if old.is_some_and(|old| spec(old) == spec(object)) {
         return Report::default();
     }
+    let json = object;
     let (object, mut misfits) = shape::read::<K>(object);
     // The status is not the user's: one that another version wrote must not stand in the way of a new spec.
     misfits.retain(|misfit| misfit.path != "status" && !misfit.path.starts_with("status."));
@@ -156,6 +226,11 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
             .any(|misfit| violation.path == misfit.path || violation.path.starts_with(&format!("{}.", misfit.path)))
     });
     report.violations.splice(0..0, misfits);
+    if let Some(extensions) = environment.extensions
+        && !extensions.is_empty()
+    {
+        report.extend(ask(extensions, &object, json, old, environment));
+    }
     report
 }
 
@@ -169,6 +244,8 @@ fn is_exempt(metadata: &kube::core::ObjectMeta) -> bool {
 }
 
 impl Validate for FlinkDeployment {
+    const KIND: Kind = Kind::FlinkDeployment;
+
     fn check(&self, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         let subject = Deployment::new(self, environment);
@@ -186,6 +263,8 @@ impl Validate for FlinkDeployment {
 }
 
 impl Validate for FlinkSessionJob {
+    const KIND: Kind = Kind::FlinkSessionJob;
+
     fn check(&self, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         let subject = SessionJob::new(self, environment);
@@ -203,6 +282,8 @@ impl Validate for FlinkSessionJob {
 }
 
 impl Validate for FlinkStateSnapshot {
+    const KIND: Kind = Kind::FlinkStateSnapshot;
+
     fn check(&self, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         table::run_snapshot(&Snapshot::new(self, environment), &mut report);
@@ -221,6 +302,8 @@ impl Validate for FlinkStateSnapshot {
 }
 
 impl Validate for FlinkBlueGreenDeployment {
+    const KIND: Kind = Kind::FlinkBlueGreenDeployment;
+
     fn check(&self, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         table::run_blue_green(&BlueGreen::new(self, environment), &mut report);

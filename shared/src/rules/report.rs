@@ -69,6 +69,8 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// What is legal but will hurt.
     pub warnings: Vec<Warning>,
+    /// What is only to be recorded: neither refused nor shown to the user.
+    pub audit: Vec<Warning>,
 }
 
 impl Report {
@@ -82,6 +84,7 @@ impl Report {
     pub fn extend(&mut self, other: Self) {
         self.violations.extend(other.violations);
         self.warnings.extend(other.warnings);
+        self.audit.extend(other.audit);
     }
 }
 

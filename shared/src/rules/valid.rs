@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use super::report::{Report, Warning};
-use super::{Environment, Validate};
+use super::{Environment, Validate, extensions_on};
 use crate::api::{FlinkDeployment, FlinkSessionJob, reconciled};
 use crate::config::FlinkConfig;
 
@@ -17,12 +17,13 @@ pub struct Valid<K> {
 }
 
 impl<K: Validate> Valid<K> {
-    /// Runs every rule on `object`, whether or not its spec changed.
+    /// Runs every rule and extension on `object`, whether or not its spec changed.
     ///
     /// # Errors
     /// Everything that is wrong.
     pub fn check(object: K, environment: &Environment<'_>) -> Result<Self, Report> {
-        let report = object.check(environment);
+        let mut report = object.check(environment);
+        report.extend(extensions_on(&object, environment));
         if !report.is_valid() {
             return Err(report);
         }

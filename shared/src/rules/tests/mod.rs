@@ -108,10 +108,7 @@ fn judge(kind: Kind, object: &Value, old: Option<&Value>) -> Report {
 }
 
 fn judge_with(defaults: &DefaultConfiguration, kind: Kind, object: &Value, old: Option<&Value>) -> Report {
-    let environment = Environment {
-        defaults,
-        lookups: &Cluster,
-    };
+    let environment = Environment::new(defaults, &Cluster);
     validate_json(kind, object, old, &environment)
 }
 
@@ -335,10 +332,7 @@ fn secrets_are_not_shown() {
 #[test]
 fn what_is_not_known_is_taken_as_fine() {
     let defaults = DefaultConfiguration::default();
-    let environment = Environment {
-        defaults: &defaults,
-        lookups: &NoLookups,
-    };
+    let environment = Environment::new(&defaults, &NoLookups);
     let job = changed(
         Kind::FlinkSessionJob,
         &json!({ "spec": { "deploymentName": "somewhere" } }),
@@ -369,10 +363,7 @@ fn a_session_job_runs_with_its_clusters_configuration() {
         }
     }
     let defaults = DefaultConfiguration::default();
-    let environment = Environment {
-        defaults: &defaults,
-        lookups: &Session,
-    };
+    let environment = Environment::new(&defaults, &Session);
     let job = changed(
         Kind::FlinkSessionJob,
         &json!({ "spec": { "job": { "upgradeMode": "last-state" } } }),
@@ -387,10 +378,7 @@ fn a_session_job_runs_with_its_clusters_configuration() {
 #[test]
 fn the_proof_comes_from_the_rules_or_from_what_runs() {
     let defaults = DefaultConfiguration::default();
-    let environment = Environment {
-        defaults: &defaults,
-        lookups: &NoLookups,
-    };
+    let environment = Environment::new(&defaults, &NoLookups);
     let object =
         |patch: Value| -> FlinkDeployment { serde_json::from_value(changed(Kind::FlinkDeployment, &patch)).unwrap() };
     let valid = Valid::check(object(json!({})), &environment).unwrap();

@@ -1,0 +1,298 @@
+//! Validators and defaults of the user's own, beside the rules that come with Sluice.
+//!
+//! Whoever embeds this crate implements [`Extension`] in Rust; CEL policies and Wasm plugins implement it too. The rules
+//! call every extension that is in [`Extensions`], so that webhook, controller and command line give the same answer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::config::FlinkConfig;
+use crate::defaults::Operation as PatchOperation;
+use crate::rules::{Kind, Report, Violation, Warning};
+
+/// What is being done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// It is new.
+    Create,
+    /// It takes the place of another.
+    Update,
+}
+
+impl Operation {
+    /// As the API server writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+        }
+    }
+}
+
+/// Who sent a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// As the API server knows it, such as `system:serviceaccount:team-a:ci`.
+    pub name: String,
+    /// Groups that the user is in.
+    pub groups: Vec<String>,
+}
+
+/// What is known of the request that brings an object. All of it is absent where there is none: in the controller, which
+/// sees objects as they are, and on the command line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// What is being done.
+    pub operation: Option<Operation>,
+    /// Who does it.
+    pub user: Option<&'a User>,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+    /// When the API server stops waiting for the answer.
+    pub deadline: Option<Instant>,
+}
+
+/// What an extension is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Kind of the object.
+    pub kind: Kind,
+    /// The object, as the user wrote it with what was filled in so far.
+    pub object: &'a Value,
+    /// The object that it takes the place of.
+    pub old: Option<&'a Value>,
+    /// The configuration that the object means: all defaults and what the object itself says.
+    pub config: &'a FlinkConfig,
+    /// Labels of the object's namespace, where they are known.
+    pub namespace_labels: Option<&'a BTreeMap<String, String>>,
+    /// The request that brings the object.
+    pub request: Request<'a>,
+}
+
+impl Question<'_> {
+    /// A text of the object's metadata, such as its name; empty where there is none.
+    #[must_use]
+    pub fn metadata(&self, field: &str) -> &str {
+        self.object
+            .pointer("/metadata")
+            .and_then(|metadata| metadata.get(field))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+/// Why an extension has no answer. The text is for the user: it names the cause and holds no value of the object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+/// What becomes of a request when an extension has no answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// The request is refused.
+    #[default]
+    Closed,
+    /// The request goes on, with a warning.
+    Open,
+}
+
+/// A validator of the user's own. Calls come from many threads at once and may block for as long as they compute; they
+/// wait for nothing else.
+pub trait Extension: fmt::Debug + Send + Sync {
+    /// Its name, unique among those of its source: part of the code of its findings, and of metrics.
+    fn name(&self) -> &str;
+
+    /// Extensions of a lower order are called first; those of the same order by name.
+    fn order(&self) -> i32 {
+        0
+    }
+
+    /// What becomes of a request when there is no answer.
+    fn failure_policy(&self) -> FailurePolicy {
+        FailurePolicy::Closed
+    }
+
+    /// Whether it has anything to say here.
+    fn applies(&self, question: &Question<'_>) -> bool;
+
+    /// Judges the object.
+    ///
+    /// # Errors
+    /// When there is no answer; [`Self::failure_policy`] says what follows.
+    fn validate(&self, question: &Question<'_>) -> Result<Report, Failure>;
+
+    /// Operations of a JSON patch that fill in what the user left out; none on a second round. Those that only validate
+    /// leave this as it is.
+    ///
+    /// # Errors
+    /// As for [`Self::validate`].
+    fn mutate(&self, question: &Question<'_>) -> Result<Vec<PatchOperation>, Failure> {
+        let _ = question;
+        Ok(Vec::new())
+    }
+}
+
+/// The extensions in force, by their source. Sources replace theirs while requests run; a request sees one state of all.
+#[derive(Debug, Default)]
+pub struct Extensions {
+    sources: RwLock<Sources>,
+}
+
+#[derive(Debug, Default)]
+struct Sources {
+    by_name: BTreeMap<&'static str, Vec<Arc<dyn Extension>>>,
+    /// All of them, in the order of calls.
+    all: Arc<[Arc<dyn Extension>]>,
+}
+
+impl Extensions {
+    /// Puts `extensions` in the place of what `source`, such as `cel`, had before.
+    pub fn replace(&self, source: &'static str, extensions: Vec<Arc<dyn Extension>>) {
+        // Nothing in here panics half-way, so a poisoned lock still guards a whole state.
+        let mut sources = self.sources.write().unwrap_or_else(PoisonError::into_inner);
+        sources.by_name.insert(source, extensions);
+        let mut all: Vec<_> = sources.by_name.values().flatten().map(Arc::clone).collect();
+        all.sort_by(|a, b| (a.order(), a.name()).cmp(&(b.order(), b.name())));
+        sources.all = all.into();
+    }
+
+    /// Those in force now, in the order of calls.
+    #[must_use]
+    pub fn all(&self) -> Arc<[Arc<dyn Extension>]> {
+        Arc::clone(&self.sources.read().unwrap_or_else(PoisonError::into_inner).all)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
+    /// Asks every extension that applies.
+    #[must_use]
+    pub fn validate(&self, question: &Question<'_>) -> Report {
+        let mut all = Report::default();
+        for extension in self.all().iter().filter(|extension| extension.applies(question)) {
+            match extension.validate(question) {
+                Ok(report) => all.extend(report),
+                Err(failure) => all.extend(without_answer(extension.as_ref(), &failure)),
+            }
+        }
+        all
+    }
+}
+
+/// What the user reads where an extension has no answer.
+fn without_answer(extension: &dyn Extension, failure: &Failure) -> Report {
+    let code = "extension-failed".into();
+    let name = extension.name();
+    match extension.failure_policy() {
+        FailurePolicy::Closed => Report {
+            violations: vec![Violation {
+                path: String::new(),
+                code,
+                message: format!("`{name}` of this cluster's administrator must agree and gives no answer: {failure}"),
+                fix: "ask the administrator of this cluster to look at it, or try again".to_owned(),
+                value: None,
+            }],
+            ..Report::default()
+        },
+        FailurePolicy::Open => Report {
+            warnings: vec![Warning {
+                path: String::new(),
+                code,
+                message: format!("`{name}` of this cluster's administrator was not asked: {failure}"),
+                fix: "tell the administrator of this cluster".to_owned(),
+            }],
+            ..Report::default()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fixed(&'static str, i32, FailurePolicy, Result<Report, Failure>);
+
+    impl Extension for Fixed {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn order(&self) -> i32 {
+            self.1
+        }
+        fn failure_policy(&self) -> FailurePolicy {
+            self.2
+        }
+        fn applies(&self, question: &Question<'_>) -> bool {
+            question.metadata("name") == "here"
+        }
+        fn validate(&self, _: &Question<'_>) -> Result<Report, Failure> {
+            self.3.clone()
+        }
+    }
+
+    fn refusing(name: &'static str, order: i32) -> Arc<dyn Extension> {
+        let violation = Violation {
+            path: "spec".to_owned(),
+            code: name.into(),
+            message: "no".to_owned(),
+            fix: "do not".to_owned(),
+            value: None,
+        };
+        let report = Report {
+            violations: vec![violation],
+            ..Report::default()
+        };
+        Arc::new(Fixed(name, order, FailurePolicy::Closed, Ok(report)))
+    }
+
+    fn ask(extensions: &Extensions, name: &str) -> Report {
+        extensions.validate(&Question {
+            kind: Kind::FlinkDeployment,
+            object: &json!({ "metadata": { "name": name } }),
+            old: None,
+            config: &FlinkConfig::default(),
+            namespace_labels: None,
+            request: Request::default(),
+        })
+    }
+
+    fn codes(answer: &Report) -> Vec<&str> {
+        answer.violations.iter().map(|v| v.code.as_ref()).collect()
+    }
+
+    #[test]
+    fn sources_are_replaced_one_by_one_and_called_in_order() {
+        let extensions = Extensions::default();
+        extensions.replace("cel", vec![refusing("c", 1), refusing("b", 0)]);
+        extensions.replace("wasm", vec![refusing("a", 0), refusing("z", -1)]);
+        assert_eq!(codes(&ask(&extensions, "here")), ["z", "a", "b", "c"]);
+        assert_eq!(ask(&extensions, "elsewhere"), Report::default());
+        extensions.replace("cel", Vec::new());
+        assert_eq!(codes(&ask(&extensions, "here")), ["z", "a"]);
+    }
+
+    #[test]
+    fn no_answer_refuses_or_warns() {
+        let extensions = Extensions::default();
+        let failing = |policy| Arc::new(Fixed("f", 0, policy, Err(Failure("it took too long".to_owned()))));
+        extensions.replace("wasm", vec![failing(FailurePolicy::Closed)]);
+        let answer = ask(&extensions, "here");
+        assert_eq!(codes(&answer), ["extension-failed"]);
+        assert!(answer.violations[0].message.ends_with("it took too long"));
+        extensions.replace("wasm", vec![failing(FailurePolicy::Open)]);
+        let answer = ask(&extensions, "here");
+        assert!(answer.is_valid());
+        assert_eq!(answer.warnings[0].code, "extension-failed");
+    }
+}

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -137,10 +137,30 @@ pub trait Extension: fmt::Debug + Send + Sync {
     }
 }
 
+/// A call of an extension that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// [`Extension::name`].
+    pub name: &'a str,
+    /// `validate` or `mutate`.
+    pub method: &'static str,
+    /// How long it took.
+    pub took: Duration,
+    /// Why there was no answer; none where there was one.
+    pub failure: Option<&'a Failure>,
+}
+
+/// Hears of every call, for metrics.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// `call` has ended.
+    fn called(&self, call: &Call<'_>);
+}
+
 /// The extensions in force, by their source. Sources replace theirs while requests run; a request sees one state of all.
 #[derive(Debug, Default)]
 pub struct Extensions {
     sources: RwLock<Sources>,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 #[derive(Debug, Default)]
@@ -173,12 +193,37 @@ impl Extensions {
         self.all().is_empty()
     }
 
+    /// Tells `observer` of every call from now on. There is one; a second is not taken.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let _ = self.observer.set(observer);
+    }
+
+    /// Calls `extension` and tells the observer.
+    fn call<T>(
+        &self,
+        extension: &dyn Extension,
+        method: &'static str,
+        call: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let began = Instant::now();
+        let answer = call();
+        if let Some(observer) = self.observer.get() {
+            observer.called(&Call {
+                name: extension.name(),
+                method,
+                took: began.elapsed(),
+                failure: answer.as_ref().err(),
+            });
+        }
+        answer
+    }
+
     /// Asks every extension that applies.
     #[must_use]
     pub fn validate(&self, question: &Question<'_>) -> Report {
         let mut all = Report::default();
         for extension in self.all().iter().filter(|extension| extension.applies(question)) {
-            match extension.validate(question) {
+            match self.call(extension.as_ref(), "validate", || extension.validate(question)) {
                 Ok(report) => all.extend(report),
                 Err(failure) => all.extend(without_answer(extension.as_ref(), &failure)),
             }
@@ -280,6 +325,31 @@ mod tests {
         assert_eq!(ask(&extensions, "elsewhere"), Report::default());
         extensions.replace("cel", Vec::new());
         assert_eq!(codes(&ask(&extensions, "here")), ["z", "a"]);
+    }
+
+    #[derive(Debug, Default)]
+    struct Heard(RwLock<Vec<(String, &'static str, bool)>>);
+
+    impl Observer for Heard {
+        fn called(&self, call: &Call<'_>) {
+            let mut heard = self.0.write().unwrap();
+            heard.push((call.name.to_owned(), call.method, call.failure.is_some()));
+        }
+    }
+
+    #[test]
+    fn the_observer_hears_of_calls_and_failures() {
+        let extensions = Extensions::default();
+        let heard = Arc::new(Heard::default());
+        extensions.observe(Arc::clone(&heard) as Arc<dyn Observer>);
+        let failing = Fixed("f", 1, FailurePolicy::Open, Err(Failure("no".to_owned())));
+        extensions.replace("wasm", vec![refusing("a", 0), Arc::new(failing)]);
+        let _ = ask(&extensions, "here");
+        let _ = ask(&extensions, "elsewhere");
+        assert_eq!(
+            *heard.0.read().unwrap(),
+            [("a".to_owned(), "validate", false), ("f".to_owned(), "validate", true)]
+        );
     }
 
     #[test]

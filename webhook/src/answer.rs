@@ -40,7 +40,7 @@ pub fn answer(subject: &Subject, verdict: &Verdict) -> Response {
         ..Response::default()
     };
     match verdict {
-        Verdict::Allowed { patch, warnings } => {
+        Verdict::Allowed { patch, warnings, .. } => {
             let patch = (!patch.is_empty())
                 .then(|| serde_json::to_vec(patch).ok())
                 .flatten()
@@ -53,7 +53,9 @@ pub fn answer(subject: &Subject, verdict: &Verdict) -> Response {
                 ..response
             }
         }
-        Verdict::Denied { violations, warnings } => Response {
+        Verdict::Denied {
+            violations, warnings, ..
+        } => Response {
             status: Some(invalid(subject, violations)),
             warnings: shown(warnings),
             ..response
@@ -167,10 +169,12 @@ mod tests {
             namespace: "team-a".to_owned(),
             name: "basic".to_owned(),
         };
-        let warnings = Vec::new();
-        answer(&subject, &Verdict::Denied { violations, warnings })
-            .status
-            .expect("a status")
+        let denied = Verdict::Denied {
+            violations,
+            warnings: Vec::new(),
+            audit: Vec::new(),
+        };
+        answer(&subject, &denied).status.expect("a status")
     }
 
     #[test]
@@ -208,6 +212,7 @@ mod tests {
         let allowed = Verdict::Allowed {
             patch: Vec::new(),
             warnings: vec![warning],
+            audit: Vec::new(),
         };
         let response = answer(&Subject::default(), &allowed);
         assert!(response.warnings[0].len() <= LONGEST_WARNING);

@@ -12,6 +12,8 @@ pub enum Verdict {
         patch: Vec<Operation>,
         /// Shown to the user.
         warnings: Vec<Warning>,
+        /// Only recorded.
+        audit: Vec<Warning>,
     },
     /// The object is wrong.
     Denied {
@@ -19,6 +21,8 @@ pub enum Verdict {
         violations: Vec<Violation>,
         /// Shown to the user.
         warnings: Vec<Warning>,
+        /// Only recorded.
+        audit: Vec<Warning>,
     },
     /// The request could not be judged.
     Failed(Failure),
@@ -31,6 +35,7 @@ impl Verdict {
         Self::Allowed {
             patch: Vec::new(),
             warnings: Vec::new(),
+            audit: Vec::new(),
         }
     }
 }

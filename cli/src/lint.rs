@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
+use sluice_runtime::config_dir;
 use sluice_shared::api::{API_VERSION, FlinkDeployment, FlinkSessionJob};
-use sluice_shared::config::{DefaultConfiguration, parse_config_yaml, parse_flink_conf};
+use sluice_shared::config::DefaultConfiguration;
 use sluice_shared::rules::{Environment, Kind, Lookup, Lookups, shape, validate_json};
 
 /// What to lint, and under which defaults.
@@ -37,10 +38,9 @@ pub enum Outcome {
 /// # Errors
 /// When a file cannot be read or is no YAML.
 pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
-    let defaults = match &arguments.config_dir {
-        Some(folder) => read_defaults(folder)?,
-        None => DefaultConfiguration::default(),
-    };
+    let defaults = config_dir::load(arguments.config_dir.as_deref())
+        .map_err(|e| e.to_string())?
+        .configuration;
     let mut documents = Vec::new();
     for file in &arguments.files {
         documents.extend(read(file)?);
@@ -73,22 +73,6 @@ impl Document {
             .or(self.metadata("generateName"))
             .unwrap_or("(no name)")
     }
-}
-
-/// The legacy file wins where both are there, as in the operator.
-fn read_defaults(folder: &Path) -> Result<DefaultConfiguration, String> {
-    let (legacy, current) = (folder.join("flink-conf.yaml"), folder.join("config.yaml"));
-    let is_legacy = legacy.exists();
-    let path = if is_legacy { legacy } else { current };
-    let text = std::fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    let config = if is_legacy {
-        parse_flink_conf(&text)
-    } else {
-        parse_config_yaml(&text)
-    };
-    config
-        .map(DefaultConfiguration::new)
-        .map_err(|e| format!("{}: {e}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<Document>, String> {

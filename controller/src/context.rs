@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use crate::deployment::exceptions::Published;
 use crate::deployment::model::Millis;
-use crate::deployment::valid::Defaults;
 use crate::flink::FlinkClient;
 use crate::metrics::Metrics;
 use crate::watch::Caches;
+use sluice_runtime::config_dir::Defaults;
 
 /// What the reconciles of one watched namespace share, or of all.
 #[derive(Clone, Debug)]

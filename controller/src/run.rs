@@ -14,10 +14,8 @@ use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::Shutdown;
-use sluice_shared::config::{ConfigFileError, DefaultConfiguration, FlinkConfig, parse_config_yaml, parse_flink_conf};
 
 use crate::context::{Context, Leadership, OwnWrites, Recent, Shared};
-use crate::deployment::valid::Defaults;
 use crate::deployment::{on_error, reconcile};
 use crate::flink::FlinkClient;
 use crate::leader::{Candidate, LeaseLost};
@@ -58,12 +56,9 @@ pub struct LeaseOptions {
 /// Why the process ends.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The configuration folder cannot be read.
+    /// The default configuration cannot be read.
     #[error(transparent)]
     ConfigDir(#[from] ConfigDirError),
-    /// The configuration cannot be read.
-    #[error("the default configuration cannot be read: {0}")]
-    Config(#[from] ConfigFileError),
     /// The API server's address and credentials are not to be found.
     #[error("no cluster to connect to: {0}; run inside a pod or set KUBECONFIG")]
     Connect(String),
@@ -80,7 +75,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigDir(_) | Self::Config(_) => exit::USAGE,
+            Self::ConfigDir(_) => exit::USAGE,
             Self::Connect(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
             Self::LeaseLost(_) => exit::LEASE_LOST,
         }
@@ -92,7 +87,7 @@ impl Failure {
 /// # Errors
 /// When it cannot start, or lost its lease.
 pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
-    let defaults = defaults(&options)?;
+    let defaults = config_dir::load(options.config_dir.as_deref())?;
     let client = Client::try_default()
         .await
         .map_err(|e| Failure::Connect(e.to_string()))?;
@@ -198,22 +193,6 @@ async fn lead(watch: Watches, shared: Arc<Shared>, shutdown: Shutdown) {
         }
     })
     .await;
-}
-
-fn defaults(options: &Options) -> Result<Defaults, Failure> {
-    let Some(folder) = &options.config_dir else {
-        return Ok(Defaults::default());
-    };
-    let files = config_dir::load(folder)?;
-    let config = match (files.legacy, files.standard) {
-        (Some(text), _) => parse_flink_conf(&text)?,
-        (None, Some(text)) => parse_config_yaml(&text)?,
-        (None, None) => FlinkConfig::new(),
-    };
-    Ok(Defaults {
-        configuration: DefaultConfiguration::new(config),
-        log_files: files.log_files,
-    })
 }
 
 fn register_readiness(readiness: &Readiness, watches: &[Watches], health: &WatchHealth) {

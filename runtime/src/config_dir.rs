@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Files of a configuration folder, as text by name. Parsing them is `sluice_shared::config`'s work.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConfigDir {
-    /// Contents of `flink-conf.yaml`, the older form with one `key: value` a line; it wins over `config.yaml`.
-    pub legacy: Option<String>,
-    /// Contents of `config.yaml`.
-    pub standard: Option<String>,
+use sluice_shared::config::{ConfigFileError, DefaultConfiguration, FlinkConfig, parse_config_yaml, parse_flink_conf};
+
+/// What the administrator sets for all resources.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// The default configuration.
+    pub configuration: DefaultConfiguration,
     /// Logging files that are passed on to clusters, by name.
     pub log_files: BTreeMap<String, String>,
 }
+
+/// The configuration file of Flink before 2.0, one `key: value` a line; it wins where both are there, as in Flink.
+const LEGACY: &str = "flink-conf.yaml";
+/// Flink's own name for the configuration file.
+const STANDARD: &str = "config.yaml";
 
 /// Logging files that clusters get (Flink: `KubernetesParameters` mounts exactly these two).
 pub const LOG_FILES: [&str; 2] = ["log4j-console.properties", "logback-console.xml"];
@@ -31,13 +36,26 @@ pub enum ConfigDirError {
         /// What the kernel says.
         source: std::io::Error,
     },
+    /// A file in it is wrong.
+    #[error("--config-dir {folder}: {file}, {source}")]
+    File {
+        /// The folder.
+        folder: PathBuf,
+        /// The file in it.
+        file: &'static str,
+        /// What is wrong.
+        source: ConfigFileError,
+    },
 }
 
-/// Reads `folder`. Files that are absent are simply absent.
+/// Reads `folder`. Files that are absent are simply absent; nothing is configured where there is no folder.
 ///
 /// # Errors
-/// When the folder does not exist or a file in it cannot be read.
-pub fn load(folder: &Path) -> Result<ConfigDir, ConfigDirError> {
+/// When the folder does not exist, or a file in it cannot be read or parsed.
+pub fn load(folder: Option<&Path>) -> Result<Defaults, ConfigDirError> {
+    let Some(folder) = folder else {
+        return Ok(Defaults::default());
+    };
     if !folder.is_dir() {
         return Err(ConfigDirError::NoFolder(folder.to_owned()));
     }
@@ -49,15 +67,26 @@ pub fn load(folder: &Path) -> Result<ConfigDir, ConfigDirError> {
             Err(source) => Err(ConfigDirError::Read { path, source }),
         }
     };
+    let wrong = |file| {
+        move |source| ConfigDirError::File {
+            folder: folder.to_owned(),
+            file,
+            source,
+        }
+    };
+    let config = match (read(LEGACY)?, read(STANDARD)?) {
+        (Some(text), _) => parse_flink_conf(&text).map_err(wrong(LEGACY))?,
+        (None, Some(text)) => parse_config_yaml(&text).map_err(wrong(STANDARD))?,
+        (None, None) => FlinkConfig::new(),
+    };
     let mut log_files = BTreeMap::new();
     for name in LOG_FILES {
         if let Some(text) = read(name)? {
             log_files.insert(name.to_owned(), text);
         }
     }
-    Ok(ConfigDir {
-        legacy: read("flink-conf.yaml")?,
-        standard: read("config.yaml")?,
+    Ok(Defaults {
+        configuration: DefaultConfiguration::new(config),
         log_files,
     })
 }
@@ -76,15 +105,37 @@ mod tests {
         )
         .expect("written");
         std::fs::write(folder.path().join("unrelated"), "x").expect("written");
-        let read = load(folder.path()).expect("readable");
-        assert_eq!(read.standard.as_deref(), Some("a: 1\n"));
-        assert_eq!(read.legacy, None);
+        let read = load(Some(folder.path())).expect("readable");
+        assert_eq!(read.configuration.for_resource("any", None).get("a"), Some("1"));
         assert_eq!(read.log_files.keys().collect::<Vec<_>>(), ["log4j-console.properties"]);
     }
 
     #[test]
+    fn the_older_file_wins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("config.yaml"), "a: 1\n").expect("written");
+        std::fs::write(folder.path().join("flink-conf.yaml"), "a: 2\n").expect("written");
+        let read = load(Some(folder.path())).expect("readable");
+        assert_eq!(read.configuration.for_resource("any", None).get("a"), Some("2"));
+    }
+
+    #[test]
+    fn a_wrong_file_is_named_with_its_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("config.yaml"), "a: 1\na: 2\n").expect("written");
+        let error = load(Some(folder.path())).expect_err("a twice").to_string();
+        assert!(error.contains("config.yaml, line 2"), "{error}");
+    }
+
+    #[test]
+    fn no_folder_configures_nothing() {
+        let read = load(None).expect("nothing to read");
+        assert!(read.log_files.is_empty());
+    }
+
+    #[test]
     fn a_missing_folder_is_named() {
-        let error = load(Path::new("/nonexistent/sluice")).expect_err("missing");
+        let error = load(Some(Path::new("/nonexistent/sluice"))).expect_err("missing");
         assert!(
             error.to_string().contains("--config-dir /nonexistent/sluice"),
             "{error}"
@@ -95,7 +146,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("config.yaml")).expect("made");
-        let error = load(folder.path()).expect_err("a folder in place of the file");
+        let error = load(Some(folder.path())).expect_err("a folder in place of the file");
         assert!(error.to_string().contains("config.yaml"), "{error}");
     }
 }

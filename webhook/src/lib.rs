@@ -8,7 +8,6 @@
 //! [`selfcheck`] (readiness) and [`serve`] (wires them all).
 
 pub mod answer;
-pub mod config;
 pub mod dispatch;
 pub mod http;
 pub mod judge;

@@ -11,11 +11,11 @@ use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
+use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::{self, Shutdown, Trigger};
 use tokio::sync::watch;
 
-use crate::config::{self, ConfigError};
 use crate::dispatch::Admission;
 use crate::http::App;
 use crate::judge::Judge;
@@ -80,7 +80,7 @@ pub struct Options {
 pub enum ServeError {
     /// `--config-dir`.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] ConfigDirError),
     /// `--objects`.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
@@ -116,7 +116,7 @@ impl ServeError {
 /// # Errors
 /// When it cannot start: what an administrator has to correct, or an address that is taken.
 pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeError> {
-    let defaults = config::load(options.config_dir.as_deref())?;
+    let defaults = config_dir::load(options.config_dir.as_deref())?.configuration;
     let metrics = Metrics::default();
     let current = Current::new();
     let readiness = Readiness::new();

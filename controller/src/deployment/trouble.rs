@@ -1,6 +1,6 @@
 //! What keeps a JobManager's pod from running, read off the pod.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition};
 
 use super::model::{JobManagerPod, Millis, Trouble};
 
@@ -16,6 +16,10 @@ const WAITING: [&str; 8] = [
     "CreateContainerError",
     "OOMKilled",
 ];
+
+/// A container that ran this long, in milliseconds, before it failed starts a new crash loop: kubelet's back-off begins
+/// anew (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
+const CRASH_LOOP: Millis = 10 * 60 * 1000;
 
 /// The container in which Flink runs.
 const MAIN_CONTAINER: &str = crate::cluster::MAIN_CONTAINER;
@@ -68,25 +72,44 @@ fn container_trouble(container: &ContainerStatus) -> Option<Trouble> {
     let out_of_memory = ended.is_some_and(|t| t.reason.as_deref() == Some("OOMKilled"));
     if let Some(waiting) = &state.waiting {
         let reason = waiting.reason.as_deref().filter(|reason| WAITING.contains(reason))?;
-        let crashed = reason == "CrashLoopBackOff";
-        if crashed && out_of_memory {
-            return Some(killed(container));
+        if reason == "CrashLoopBackOff" {
+            return Some(crashed(container, ended));
         }
-        let text = waiting.message.clone().unwrap_or_default();
-        let text = match ended.filter(|_| crashed) {
-            Some(ended) => {
-                let said = ended.message.as_deref().map(str::trim).filter(|m| !m.is_empty());
-                let code = format!("exit code {}", ended.exit_code);
-                format!("CrashLoop - {}", said.unwrap_or(&code))
-            }
-            None => text,
-        };
         return Some(Trouble {
             reason: reason.to_owned(),
-            message: format!("[{}] {text}", container.name),
+            message: format!(
+                "[{}] {}",
+                container.name,
+                waiting.message.as_deref().unwrap_or_default()
+            ),
         });
     }
-    (state.terminated.is_some() && out_of_memory).then(|| killed(container))
+    let between_crashes = state.running.is_some() && container.restart_count > 1 && last.is_some_and(ended_early);
+    (between_crashes || state.terminated.is_some() && out_of_memory).then(|| crashed(container, ended))
+}
+
+/// Whether a container failed so soon after its start that kubelet counts it to the same crash loop.
+fn ended_early(ended: &ContainerStateTerminated) -> bool {
+    let (Some(start), Some(end)) = (&ended.started_at, &ended.finished_at) else {
+        return false;
+    };
+    ended.exit_code != 0 && end.0.as_millisecond() - start.0.as_millisecond() < CRASH_LOOP
+}
+
+fn crashed(container: &ContainerStatus, ended: Option<&ContainerStateTerminated>) -> Trouble {
+    if ended.is_some_and(|ended| ended.reason.as_deref() == Some("OOMKilled")) {
+        return killed(container);
+    }
+    let said = ended.and_then(|ended| ended.message.as_deref()).map(str::trim);
+    let text = match (said.filter(|text| !text.is_empty()), ended) {
+        (Some(said), _) => said.to_owned(),
+        (None, Some(ended)) => format!("exit code {}", ended.exit_code),
+        (None, None) => "it ends again and again".to_owned(),
+    };
+    Trouble {
+        reason: "CrashLoopBackOff".to_owned(),
+        message: format!("[{}] CrashLoop - {text}", container.name),
+    }
 }
 
 fn killed(container: &ContainerStatus) -> Trouble {
@@ -143,13 +166,28 @@ mod tests {
         Some(("OOMKilled", "[flink-main-container] killed for using more memory than its limit; raise jobManager.resource.memory")))]
     #[case::creating(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}), None)]
     #[case::recovered(json!({"running": {}}), json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), None)]
+    #[case::between_crashes(json!({"running": {}}), json!({"terminated": {"exitCode": 1, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:09:59Z"}}),
+        Some(("CrashLoopBackOff", "[flink-main-container] CrashLoop - exit code 1")))]
+    #[case::killed_between(json!({"running": {}}), json!({"terminated": {"exitCode": 137, "reason": "OOMKilled", "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z"}}),
+        Some(("OOMKilled", "[flink-main-container] killed for using more memory than its limit; raise jobManager.resource.memory")))]
+    #[case::after_long(json!({"running": {}}), json!({"terminated": {"exitCode": 1, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:10:00Z"}}), None)]
+    #[case::after_a_clean_end(json!({"running": {}}), json!({"terminated": {"exitCode": 0, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z"}}), None)]
     fn container_states(#[case] state: Value, #[case] last: Value, #[case] expected: Option<(&str, &str)>) {
         let found = summary(&pod(&json!({"phase": "Running", "containerStatuses": [{
-            "name": "flink-main-container", "image": "", "imageID": "", "ready": false, "restartCount": 1,
+            "name": "flink-main-container", "image": "", "imageID": "", "ready": false, "restartCount": 2,
             "state": state, "lastState": last}]})));
         let found = found.trouble.map(|t| (t.reason, t.message));
         let expected = expected.map(|(r, m)| (r.to_owned(), m.to_owned()));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn one_crash_is_no_loop() {
+        let last = json!({"terminated": {"exitCode": 1, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z"}});
+        let found = summary(&pod(&json!({"phase": "Running", "containerStatuses": [{
+            "name": "flink-main-container", "image": "", "imageID": "", "ready": false, "restartCount": 1,
+            "state": {"running": {}}, "lastState": last}]})));
+        assert_eq!(found.trouble, None);
     }
 
     #[rstest]

@@ -1,23 +1,13 @@
 //! The step between `observe` and `decide`: a spec either is valid or says why not.
 
-use std::collections::BTreeMap;
-
+use sluice_runtime::config_dir::Defaults;
 use sluice_shared::api::job::JobState;
 use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec};
-use sluice_shared::config::{ConfigError, DefaultConfiguration, FlinkConfig, options};
+use sluice_shared::config::{ConfigError, FlinkConfig, options};
 use sluice_shared::rules::{Environment, NoLookups, Valid};
 
 use super::model::{Launch, Refusal, RestoreFrom};
 use crate::cluster::{BuildError, ClusterConfig, NativeCluster, Start, StartFrom, deploy_config, native};
-
-/// What the administrator gives every cluster.
-#[derive(Clone, Debug, Default)]
-pub struct Defaults {
-    /// Configuration below that of the resources.
-    pub configuration: DefaultConfiguration,
-    /// Logging files by name.
-    pub log_files: BTreeMap<String, String>,
-}
 
 /// A valid spec with what `decide` has to know of its configuration.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ use sluice_e2e::command::apply;
 use sluice_e2e::fixtures::{tiny, with};
 use sluice_e2e::wait::{Seen, until};
 use sluice_e2e::{Outcome, objects, sluice};
+use sluice_shared::api::status::JobManagerDeploymentStatus;
 
 /// Longest time between Kubernetes knowing of the trouble and the resource naming it.
 const REACTION: Duration = Duration::from_secs(5);
@@ -26,12 +27,13 @@ async fn known(client: &Client, namespace: &str, name: &str, reasons: &[&str]) -
         .into_iter()
         .flat_map(|pod| pod.status.unwrap_or_default().container_statuses.unwrap_or_default());
     for container in containers {
-        let waiting = container
-            .state
-            .unwrap_or_default()
-            .waiting
-            .and_then(|waiting| waiting.reason);
-        if waiting.is_some_and(|reason| reasons.contains(&reason.as_str())) {
+        let states = [container.state, container.last_state].into_iter().flatten();
+        let mut found = states.flat_map(|state| {
+            let waiting = state.waiting.and_then(|waiting| waiting.reason);
+            let ended = state.terminated.and_then(|terminated| terminated.reason);
+            [waiting, ended]
+        });
+        if found.any(|reason| reason.is_some_and(|reason| reasons.contains(&reason.as_str()))) {
             return Ok(true);
         }
     }
@@ -80,6 +82,7 @@ async fn told(client: &Client, namespace: &str, name: &str) -> Outcome<(String, 
     &["FailedMount"],
     "no-such-secret"
 )]
+#[case::memory("memory", "/spec/job/args", json!(["--main-megabytes", "2048"]), &["OOMKilled"], "more memory than its limit")]
 #[tokio::test]
 async fn is_named_in_status_and_event(
     #[case] name: &str,
@@ -95,6 +98,55 @@ async fn is_named_in_status_and_event(
         .await?
         .succeeded("kubectl apply")?;
     assert_told(&client, &namespace.name, name, reasons, text).await?;
+    namespace.remove().await
+}
+
+/// Between two crashes a container runs for a while: the resource goes on saying what is wrong.
+#[tokio::test]
+async fn a_crash_loop_is_one_trouble() -> Outcome {
+    sluice::ensure_installed().await?;
+    let client = client().await?;
+    let namespace = TestNamespace::create(&client, "trouble-loop").await?;
+    // The class is found only when Flink runs, seconds after the container started.
+    let resource = with(tiny("loop"), "/spec/job/entryClass", json!("no.such.Class"));
+    apply(&namespace.name, &resource.to_string())
+        .await?
+        .succeeded("kubectl apply")?;
+    let deployments = sluice::deployments(&client, &namespace.name);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace.name);
+    let restarts = || async {
+        let pods = objects::with_labels(&pods, "app=loop,component=jobmanager").await?;
+        let statuses = pods
+            .into_iter()
+            .flat_map(|pod| pod.status.unwrap_or_default().container_statuses.unwrap_or_default());
+        Outcome::Ok(statuses.map(|status| status.restart_count).max().unwrap_or_default())
+    };
+    until("the resource to tell of the crash loop", KUBERNETES, || async {
+        let (error, _) = told(&client, &namespace.name, "loop").await?;
+        Ok(if error.contains("CrashLoop") {
+            Seen::Yes(())
+        } else {
+            Seen::NotYet(error)
+        })
+    })
+    .await?;
+    let told_at = restarts().await?;
+    until("the container to be started twice more", KUBERNETES, || async {
+        let status = deployments.get("loop").await?.status.unwrap_or_default();
+        assert_eq!(
+            status.job_manager_deployment_status,
+            Some(JobManagerDeploymentStatus::Error),
+            "{:?}",
+            status.error
+        );
+        let now = restarts().await?;
+        Ok(if now >= told_at + 2 {
+            Seen::Yes(())
+        } else {
+            Seen::NotYet(format!("{now} restarts"))
+        })
+    })
+    .await?;
     namespace.remove().await
 }
 

@@ -2,7 +2,6 @@ use super::*;
 use crate::context::{Leadership, Recent, Shared};
 use crate::deployment::decide::decide;
 use crate::deployment::model::{Input, JobManager, Observation};
-use crate::deployment::valid::Defaults;
 use crate::flink::FlinkClient;
 use crate::metrics::Metrics;
 use crate::testing::{Calls, api, status};
@@ -11,6 +10,7 @@ use http::Method;
 use kube::runtime::reflector::store;
 use rstest::rstest;
 use serde_json::Value;
+use sluice_runtime::config_dir::Defaults;
 use std::sync::Arc;
 
 /// The world of one test: an API server, and what the controller knows.

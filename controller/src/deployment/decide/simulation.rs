@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use proptest::prelude::*;
+use sluice_runtime::config_dir::Defaults;
 use sluice_shared::api::FlinkDeployment;
 use sluice_shared::api::job::{JobState, UpgradeMode};
 use sluice_shared::api::labels::DEPLOYMENT_FINALIZER;
@@ -17,7 +18,7 @@ use crate::deployment::model::{
     Observation, Refusal, Rest,
 };
 use crate::deployment::status::{StatusExt as _, recorded};
-use crate::deployment::valid::{Checked, Defaults};
+use crate::deployment::valid::Checked;
 
 /// What happens next.
 #[derive(Clone, Debug)]

@@ -1,3 +1,4 @@
+import java.lang.reflect.Field;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -10,6 +11,7 @@ import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import sun.misc.Unsafe;
 
 /**
  * A job for tests that starts fast and costs little: a sequence, a map that sleeps, a count per key in keyed state. Every
@@ -24,6 +26,7 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  *   <li>{@code fail-after}: a map subtask throws after that many records of one attempt; never by default
  *   <li>{@code fail-attempts}: only that many attempts fail, 1 by default
  *   <li>{@code fail-main}: {@code true} lets main throw before there is a job
+ *   <li>{@code main-megabytes}: main takes that much memory outside of the heap first, as a native library would
  *   <li>{@code name}: the job's name
  * </ul>
  *
@@ -39,6 +42,7 @@ public final class TinyJob {
         if (Boolean.parseBoolean(options.getOrDefault("fail-main", "false"))) {
             throw new IllegalStateException("TinyJob: main fails as --fail-main asks");
         }
+        takeMemory(number(options, "main-megabytes", 0));
         long keys = number(options, "keys", 10);
 
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
@@ -61,6 +65,16 @@ public final class TinyJob {
                 .uid("sink")
                 .name("sink");
         env.execute(options.getOrDefault("name", "TinyJob"));
+    }
+
+    /** Neither the heap's size nor that of direct buffers bounds this: only the container's limit does. */
+    private static void takeMemory(long megabytes) throws ReflectiveOperationException {
+        Field field = Unsafe.class.getDeclaredField("theUnsafe");
+        field.setAccessible(true);
+        Unsafe unsafe = (Unsafe) field.get(null);
+        for (long i = 0; i < megabytes; i++) {
+            unsafe.setMemory(unsafe.allocateMemory(1 << 20), 1 << 20, (byte) 1);
+        }
     }
 
     private static Map<String, String> options(String[] args) {

@@ -9,9 +9,10 @@ use super::*;
 use crate::deployment::model::{
     FlinkView, JobException, JobManager, JobManagerPod, JobOverview, Observation, Rest, RestoreFrom, Source, Trouble,
 };
-use crate::deployment::valid::{Checked, Defaults};
+use crate::deployment::valid::Checked;
 use rstest::rstest;
 use serde_json::{Value, json};
+use sluice_runtime::config_dir::Defaults;
 use sluice_shared::api::FlinkDeployment;
 use sluice_shared::api::job::UpgradeMode;
 use sluice_shared::api::status::{JobManagerDeploymentStatus as JobManagerStatus, LifecycleState};

@@ -13,3 +13,5 @@ for name in "$@"; do
 done
 archive=$("$root/deploy/images/build.sh")
 "$root/tests/cluster/cluster.sh" load "$archive"
+# The image's name stays the same when its contents change: what installs Sluice puts this into the pods, so that they follow.
+"$root/tests/tools/on-cluster.sh" kubectl annotate nodes --all --overwrite "sluice.test/image=$(basename "$archive" .tar)" >/dev/null

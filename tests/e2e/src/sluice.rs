@@ -56,6 +56,10 @@ pub async fn install(settings: &[&str]) -> Outcome<String> {
     for setting in settings {
         arguments.extend(["--set", setting]);
     }
+    let image = loaded_image().await?;
+    if let Some(image) = &image {
+        arguments.extend(["--set-string", image]);
+    }
     let output = helm(&arguments).await?;
     if output.success {
         return Ok(output.stdout);
@@ -65,6 +69,21 @@ pub async fn install(settings: &[&str]) -> Outcome<String> {
         "helm install failed: {}\n{}",
         output.stderr, pods.stdout
     )))
+}
+
+/// The setting by which the pods name the image that was loaded last: its tag is always the same, and without another
+/// template the pods of an older one would stay. `None` where `tests/tools/load-images.sh` did not load it.
+async fn loaded_image() -> Outcome<Option<String>> {
+    let loaded = kubectl(&[
+        "get",
+        "nodes",
+        "-o",
+        r"jsonpath={.items[0].metadata.annotations.sluice\.test/image}",
+    ])
+    .await?
+    .succeeded("kubectl get nodes")?;
+    let key = loaded.trim();
+    Ok((!key.is_empty()).then(|| format!(r"operatorPod.annotations.sluice\.test/image={key}")))
 }
 
 /// The image, as a test installs it, and one controller.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::config::FlinkConfig;
-use crate::defaults::Operation as PatchOperation;
+use crate::defaults::{self, Operation as PatchOperation};
 use crate::rules::{Kind, Report, Violation, Warning};
 
 /// What is being done to an object.
@@ -72,6 +72,15 @@ pub struct Question<'a> {
     pub namespace_labels: Option<&'a BTreeMap<String, String>>,
     /// The request that brings the object.
     pub request: Request<'a>,
+}
+
+/// What extensions made of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mutation {
+    /// Operations of a JSON patch, in the order in which they apply.
+    pub patch: Vec<PatchOperation>,
+    /// What the user has to know: of extensions that gave no answer. It refuses the request where it has violations.
+    pub report: Report,
 }
 
 impl Question<'_> {
@@ -230,6 +239,68 @@ impl Extensions {
         }
         all
     }
+
+    /// Asks every extension that applies to fill in what is missing. Each sees the object with the changes of those
+    /// before it; `config_of` gives the configuration that such an object means. What an extension without an answer
+    /// would have changed is left as it was.
+    #[must_use]
+    pub fn mutate(&self, question: &Question<'_>, config_of: &dyn Fn(&Value) -> FlinkConfig) -> Mutation {
+        let mut mutation = Mutation::default();
+        // The object and its configuration after a first change; until then nothing is copied.
+        let mut changed: Option<(Value, FlinkConfig)> = None;
+        for extension in self.all().iter() {
+            let question = match &changed {
+                Some((object, config)) => Question {
+                    object,
+                    config,
+                    ..*question
+                },
+                None => *question,
+            };
+            if !extension.applies(&question) {
+                continue;
+            }
+            let answer = self.call(extension.as_ref(), "mutate", || extension.mutate(&question));
+            let answer = answer.and_then(|patch| {
+                if patch.is_empty() {
+                    return Ok(None);
+                }
+                let mut object = question.object.clone();
+                lay_over(&patch, &mut object)?;
+                Ok(Some((patch, object)))
+            });
+            match answer {
+                Ok(Some((patch, object))) => {
+                    mutation.patch.extend(patch);
+                    let config = config_of(&object);
+                    changed = Some((object, config));
+                }
+                Ok(None) => {}
+                Err(failure) => mutation.report.extend(without_answer(extension.as_ref(), &failure)),
+            }
+        }
+        mutation
+    }
+}
+
+/// What a patch may change: the rest is the API server's, or what the object is known by.
+const CHANGEABLE: [&str; 3] = ["/spec", "/metadata/labels", "/metadata/annotations"];
+
+/// Lays `patch` over `object`.
+fn lay_over(patch: &[PatchOperation], object: &mut Value) -> Result<(), Failure> {
+    let allowed = |path: &str| {
+        CHANGEABLE
+            .iter()
+            .filter_map(|root| path.strip_prefix(root))
+            .any(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if let Some(operation) = patch.iter().find(|operation| !allowed(operation.path())) {
+        return Err(Failure(format!(
+            "its patch changes {}; only spec, labels and annotations may be changed",
+            operation.path()
+        )));
+    }
+    defaults::apply(patch, object).map_err(|error| Failure(error.to_string()))
 }
 
 /// What the user reads where an extension has no answer.
@@ -350,6 +421,85 @@ mod tests {
             *heard.0.read().unwrap(),
             [("a".to_owned(), "validate", false), ("f".to_owned(), "validate", true)]
         );
+    }
+
+    /// Sets `spec.<name>` to the number of members that `spec` has so far.
+    #[derive(Debug)]
+    struct Filling(&'static str, &'static str, FailurePolicy);
+
+    impl Extension for Filling {
+        fn name(&self) -> &str {
+            self.0
+        }
+        fn failure_policy(&self) -> FailurePolicy {
+            self.2
+        }
+        fn applies(&self, _: &Question<'_>) -> bool {
+            true
+        }
+        fn validate(&self, _: &Question<'_>) -> Result<Report, Failure> {
+            Ok(Report::default())
+        }
+        fn mutate(&self, question: &Question<'_>) -> Result<Vec<PatchOperation>, Failure> {
+            assert_eq!(
+                question.config.get("seen").is_some(),
+                self.0 != "a",
+                "the configuration follows"
+            );
+            let seen = question.object["spec"].as_object().unwrap().len();
+            Ok(vec![PatchOperation::Add {
+                path: self.1.to_owned(),
+                value: json!(seen),
+            }])
+        }
+    }
+
+    #[test]
+    fn each_sees_what_those_before_it_changed() {
+        let extensions = Extensions::default();
+        let object = json!({ "spec": {} });
+        let mutate = |last: Filling| {
+            let first: Arc<dyn Extension> = Arc::new(Filling("a", "/spec/a", FailurePolicy::Closed));
+            let second = Arc::new(Filling("b", "/spec/b", FailurePolicy::Closed));
+            extensions.replace("wasm", vec![second, Arc::new(last), first]);
+            let question = Question {
+                kind: Kind::FlinkDeployment,
+                object: &object,
+                old: None,
+                config: &FlinkConfig::default(),
+                namespace_labels: None,
+                request: Request::default(),
+            };
+            extensions.mutate(&question, &|object| {
+                assert!(object["spec"]["a"].is_number());
+                [("seen", "yes")].into_iter().collect()
+            })
+        };
+        let patched = |mutation: &Mutation| {
+            let mut object = object.clone();
+            defaults::apply(&mutation.patch, &mut object).unwrap();
+            object["spec"].clone()
+        };
+        let all = mutate(Filling("c", "/spec/c", FailurePolicy::Closed));
+        assert_eq!(patched(&all), json!({ "a": 0, "b": 1, "c": 2 }));
+        assert_eq!(all.report, Report::default());
+
+        for (path, reason) in [
+            ("/metadata/name", "changes /metadata/name"),
+            ("/specification", "changes /specification"),
+            ("/spec/none/x", "operation 1 of its patch (/spec/none/x)"),
+        ] {
+            let closed = mutate(Filling("c", path, FailurePolicy::Closed));
+            assert_eq!(patched(&closed), json!({ "a": 0, "b": 1 }), "the others' changes stay");
+            assert!(
+                closed.report.violations[0].message.contains(reason),
+                "{:?}",
+                closed.report
+            );
+            let open = mutate(Filling("c", path, FailurePolicy::Open));
+            assert!(open.report.is_valid());
+            assert!(open.report.warnings[0].message.contains(reason));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use sluice_shared::api::{
     API_VERSION, FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, GROUP, VERSION,
 };
+use sluice_shared::extension::{self, Mutation, User};
 use sluice_shared::rules::{Kind, Report};
 
 use crate::judge::Judge;
@@ -131,17 +132,22 @@ impl Admission {
             )));
         }
         match endpoint {
-            Endpoint::Mutate => Ok(self.mutate(kind, &object(raw, request)?)),
+            Endpoint::Mutate => self.mutate(kind, request, raw, &head),
             Endpoint::Validate => self.validate(kind, request, raw, &head),
         }
     }
 
-    fn mutate(&self, kind: Kind, object: &Value) -> Verdict {
-        Verdict::Allowed {
-            patch: self.judge.defaults(kind, object),
-            warnings: Vec::new(),
-            audit: Vec::new(),
+    fn mutate(&self, kind: Kind, request: &Request<'_>, raw: &RawValue, head: &Head<'_>) -> Result<Verdict, Failure> {
+        if head.metadata.deletion_timestamp.is_some() {
+            return Ok(Verdict::pass());
         }
+        let old = request.old_object.filter(|_| request.operation == Operation::Update);
+        let old = old.map(|old| object(old, request)).transpose()?;
+        let user = user(request);
+        let Mutation { patch, report } =
+            self.judge
+                .mutate(kind, &object(raw, request)?, old.as_ref(), known(request, &user));
+        Ok(verdict(patch, report))
     }
 
     fn validate(&self, kind: Kind, request: &Request<'_>, raw: &RawValue, head: &Head<'_>) -> Result<Verdict, Failure> {
@@ -160,25 +166,49 @@ impl Admission {
             return Ok(Verdict::pass());
         }
         let old = old.map(|old| object(old, request)).transpose()?;
-        let report = self.judge.judge(kind, &object(raw, request)?, old.as_ref());
-        let Report {
+        let user = user(request);
+        let report = self
+            .judge
+            .judge(kind, &object(raw, request)?, old.as_ref(), known(request, &user));
+        Ok(verdict(Vec::new(), report))
+    }
+}
+
+fn verdict(patch: Vec<sluice_shared::defaults::Operation>, report: Report) -> Verdict {
+    let Report {
+        violations,
+        warnings,
+        audit,
+    } = report;
+    if violations.is_empty() {
+        Verdict::Allowed { patch, warnings, audit }
+    } else {
+        Verdict::Denied {
             violations,
             warnings,
             audit,
-        } = report;
-        Ok(if violations.is_empty() {
-            Verdict::Allowed {
-                patch: Vec::new(),
-                warnings,
-                audit,
-            }
-        } else {
-            Verdict::Denied {
-                violations,
-                warnings,
-                audit,
-            }
-        })
+        }
+    }
+}
+
+fn user(request: &Request<'_>) -> User {
+    User {
+        name: request.user_info.username.clone().into_owned(),
+        groups: request.user_info.groups.clone().unwrap_or_default(),
+    }
+}
+
+/// What extensions may know of the request.
+fn known<'a>(request: &Request<'_>, user: &'a User) -> extension::Request<'a> {
+    extension::Request {
+        operation: match request.operation {
+            Operation::Create => Some(extension::Operation::Create),
+            Operation::Update => Some(extension::Operation::Update),
+            Operation::Delete | Operation::Connect => None,
+        },
+        user: Some(user),
+        dry_run: request.dry_run.unwrap_or(false),
+        deadline: request.deadline,
     }
 }
 

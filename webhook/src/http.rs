@@ -94,7 +94,7 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
     let outcome = tokio::time::timeout(time, async {
         let endpoint = acceptable(endpoint, &parts)?;
         let _large = read(&app, body, declared_length(&parts.headers), &mut bytes).await?;
-        app.judge(endpoint, &bytes).await
+        app.judge(endpoint, &bytes, started + time).await
     })
     .await
     .unwrap_or(Err(Failure::Deadline {
@@ -118,12 +118,13 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
 }
 
 impl App {
-    async fn judge(&self, endpoint: Endpoint, bytes: &[u8]) -> Result<Judged, Failure> {
+    async fn judge(&self, endpoint: Endpoint, bytes: &[u8], deadline: Instant) -> Result<Judged, Failure> {
         let _permit = {
             let _place = self.waiting.try_acquire().map_err(|_| Failure::Overloaded)?;
             self.evaluations.acquire().await.map_err(|_| Failure::Internal)?
         };
-        let request = decode(bytes).map_err(|e| Failure::Malformed(e.to_string()))?;
+        let mut request = decode(bytes).map_err(|e| Failure::Malformed(e.to_string()))?;
+        request.deadline = Some(deadline);
         let fenced = AssertUnwindSafe(async { self.evaluate.evaluate(endpoint, &request).await }).catch_unwind();
         let verdict = fenced.await.unwrap_or_else(|_| {
             // The panic hook has logged where; what it says may hold a user's values.

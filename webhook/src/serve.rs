@@ -14,6 +14,7 @@ use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::{self, Shutdown, Trigger};
+use sluice_shared::extension::Extensions;
 use tokio::sync::watch;
 
 use crate::dispatch::Admission;
@@ -146,11 +147,12 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     let (admin_trigger, admin_shutdown) = shutdown::manual();
     let admin = admin.map(|admin| tokio::spawn(admin.serve(admin_shutdown)));
     let draining = shutdown.clone();
-    let app = App::new(
-        Arc::new(Admission::new(Arc::new(Judge::new(defaults, lookups)))),
-        metrics,
-        move || draining.is_requested(),
-    );
+    // Sources of the user's own validators replace theirs in here while requests run.
+    let extensions: Arc<Extensions> = Arc::default();
+    let judge = Judge::new(defaults, lookups).with_extensions(Arc::clone(&extensions));
+    let app = App::new(Arc::new(Admission::new(Arc::new(judge))), metrics, move || {
+        draining.is_requested()
+    });
     tracing::info!("listening on {address}");
     server.serve(app.router(), shutdown).await;
     end_admin(&admin_trigger, admin).await?;

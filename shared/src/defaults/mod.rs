@@ -7,7 +7,7 @@ mod patch;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-pub use patch::Operation;
+pub use patch::{Operation, PatchError, apply, escape};
 
 use crate::api::{FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, labels};
 

@@ -45,7 +45,8 @@ use crate::api::{
     FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, labels, without_nulls,
 };
 use crate::config::{DefaultConfiguration, FlinkConfig};
-use crate::extension::{Extensions, Question, Request};
+use crate::defaults::{Defaults, Operation, apply};
+use crate::extension::{Extensions, Mutation, Question, Request};
 
 /// What rules need to know beside the object.
 #[derive(Clone, Copy)]
@@ -201,8 +202,7 @@ pub fn validate_json(kind: Kind, object: &Value, old: Option<&Value>, environmen
 }
 
 fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment: &Environment<'_>) -> Report {
-    let spec = |value: &Value| without_nulls(value.get("spec").cloned().unwrap_or_default());
-    if old.is_some_and(|old| spec(old) == spec(object)) {
+    if old.is_some_and(|old| same_spec(old, object)) {
         return Report::default();
     }
     let json = object;
@@ -232,6 +232,65 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
         report.extend(ask(extensions, &object, json, old, environment));
     }
     report
+}
+
+/// Fills in what the user left out of JSON of `kind`: first what Sluice itself fills in, then what extensions do. Where
+/// the spec does not change, only Sluice itself has a say, so that an extension without an answer holds up no change of
+/// labels or finalizers.
+#[must_use]
+pub fn mutate_json(kind: Kind, object: &Value, old: Option<&Value>, environment: &Environment<'_>) -> Mutation {
+    match kind {
+        Kind::FlinkDeployment => mutate_value::<FlinkDeployment>(object, old, environment),
+        Kind::FlinkSessionJob => mutate_value::<FlinkSessionJob>(object, old, environment),
+        Kind::FlinkStateSnapshot => mutate_value::<FlinkStateSnapshot>(object, old, environment),
+        Kind::FlinkBlueGreenDeployment => mutate_value::<FlinkBlueGreenDeployment>(object, old, environment),
+    }
+}
+
+/// An object that does not fit its kind gets what can be read of it filled in; validation says what is wrong with it.
+fn mutate_value<K: Validate + Defaults>(
+    object: &Value,
+    old: Option<&Value>,
+    environment: &Environment<'_>,
+) -> Mutation {
+    let (Some(typed), _) = shape::read::<K>(object) else {
+        return Mutation::default();
+    };
+    let own = typed.patch();
+    let extensions = environment.extensions.filter(|extensions| !extensions.is_empty());
+    let same = old.is_some_and(|old| same_spec(old, object));
+    let Some(extensions) = extensions.filter(|_| !same && !is_exempt(typed.meta())) else {
+        return Mutation {
+            patch: own,
+            ..Mutation::default()
+        };
+    };
+    let mut filled = object.clone();
+    // Fails for an object whose metadata is none; that is the rules' to say.
+    let _ = apply(&own, &mut filled);
+    let config_of = |object: &Value| match shape::read::<K>(object).0 {
+        Some(object) => object.effective_config(environment),
+        None => FlinkConfig::default(),
+    };
+    let labels = environment
+        .lookups
+        .namespace_labels(subject::namespace_of(typed.meta()));
+    let question = Question {
+        kind: K::KIND,
+        object: &filled,
+        old,
+        config: &typed.effective_config(environment),
+        namespace_labels: labels.found(),
+        request: environment.request,
+    };
+    let Mutation { patch, report } = extensions.mutate(&question, &config_of);
+    let patch: Vec<Operation> = own.into_iter().chain(patch).collect();
+    Mutation { patch, report }
+}
+
+fn same_spec(old: &Value, new: &Value) -> bool {
+    let spec = |value: &Value| without_nulls(value.get("spec").cloned().unwrap_or_default());
+    spec(old) == spec(new)
 }
 
 fn is_exempt(metadata: &kube::core::ObjectMeta) -> bool {

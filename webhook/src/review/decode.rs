@@ -78,6 +78,8 @@ pub struct UserInfo<'a> {
     /// Name; of a service account `system:serviceaccount:<namespace>:<name>`.
     #[serde(borrow)]
     pub username: Cow<'a, str>,
+    /// Groups that the user is in.
+    pub groups: Option<Vec<String>>,
 }
 
 /// A request, with the objects as raw text.
@@ -116,6 +118,9 @@ pub struct Request<'a> {
     /// Whether nothing is stored. The answer is the same.
     #[serde(default)]
     pub dry_run: Option<bool>,
+    /// When the caller stops waiting; not on the wire.
+    #[serde(skip)]
+    pub deadline: Option<std::time::Instant>,
 }
 
 /// The body is no request.

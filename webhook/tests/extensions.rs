@@ -1,0 +1,187 @@
+//! Extensions through the routes: what they are told of a request, and what becomes of their answers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's helpers fail as its own body does
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use common::{ask, good_spec, object, patch_of, post, review, routes};
+use rstest::rstest;
+use serde_json::{Value, json};
+use sluice_shared::config::DefaultConfiguration;
+use sluice_shared::defaults::Operation;
+use sluice_shared::extension::{self, Extension, Extensions, Failure, FailurePolicy, Question};
+use sluice_shared::rules::{Kind, Report, Warning};
+use sluice_webhook::dispatch::Admission;
+use sluice_webhook::judge::Judge;
+use sluice_webhook::lookups::Lookups;
+
+/// Answers what it was told, or nothing.
+#[derive(Debug)]
+struct Telling(FailurePolicy, bool);
+
+impl Extension for Telling {
+    fn name(&self) -> &'static str {
+        "telling"
+    }
+    fn failure_policy(&self) -> FailurePolicy {
+        self.0
+    }
+    fn applies(&self, _: &Question<'_>) -> bool {
+        true
+    }
+    fn validate(&self, question: &Question<'_>) -> Result<Report, Failure> {
+        let request = question.request;
+        assert!(request.deadline.is_some_and(|deadline| deadline > Instant::now()));
+        let user = request.user.expect("the webhook knows the user");
+        let message = format!(
+            "{:?} by {} in {:?}, dry run: {}, old: {}, parallelism {:?}",
+            request.operation.map(extension::Operation::as_str),
+            user.name,
+            user.groups,
+            request.dry_run,
+            question.old.is_some(),
+            question.config.get("parallelism.default"),
+        );
+        self.answer(Report {
+            warnings: vec![Warning {
+                path: "spec".to_owned(),
+                code: "told".into(),
+                message,
+                fix: "none".to_owned(),
+            }],
+            ..Report::default()
+        })
+    }
+    fn mutate(&self, question: &Question<'_>) -> Result<Vec<Operation>, Failure> {
+        let labels = question.object.pointer("/metadata/labels");
+        let path = if labels.is_some() {
+            "/metadata/labels/kind"
+        } else {
+            "/metadata/labels"
+        };
+        let value = json!(question.kind.as_str());
+        self.answer(vec![Operation::Add {
+            path: path.to_owned(),
+            value: if labels.is_some() {
+                value
+            } else {
+                json!({ "kind": value })
+            },
+        }])
+    }
+}
+
+impl Telling {
+    fn answer<T>(&self, answer: T) -> Result<T, Failure> {
+        if self.1 {
+            Ok(answer)
+        } else {
+            Err(Failure("it sleeps".to_owned()))
+        }
+    }
+}
+
+fn webhook(extension: Telling) -> Router {
+    let extensions = Extensions::default();
+    extensions.replace("test", vec![Arc::new(extension)]);
+    let judge = Judge::new(DefaultConfiguration::default(), Arc::new(Lookups::none()));
+    routes(Arc::new(Admission::new(Arc::new(
+        judge.with_extensions(Arc::new(extensions)),
+    ))))
+}
+
+fn deployment(old: bool) -> Value {
+    let mut spec = good_spec();
+    spec["flinkConfiguration"] = json!({ "parallelism.default": 7 });
+    let new = object("FlinkDeployment", &spec);
+    let old = old.then(|| object("FlinkDeployment", &good_spec()));
+    let operation = if old.is_some() { "UPDATE" } else { "CREATE" };
+    review("FlinkDeployment", "flinkdeployments", operation, Some(new), old)
+}
+
+#[rstest]
+#[case::create(
+    false,
+    "Some(\"CREATE\") by admin in [\"system:authenticated\"], dry run: false, old: false, parallelism Some(\"7\")"
+)]
+#[case::update(
+    true,
+    "Some(\"UPDATE\") by admin in [\"system:authenticated\"], dry run: false, old: true, parallelism Some(\"7\")"
+)]
+#[tokio::test]
+async fn an_extension_knows_the_request(#[case] old: bool, #[case] told: &str) {
+    let router = webhook(Telling(FailurePolicy::Closed, true));
+    let (_, response) = ask(router, post("/validate", deployment(old).to_string())).await;
+    assert_eq!(response["allowed"], true);
+    let warning = response["warnings"][0].as_str().unwrap();
+    assert!(warning.contains(told), "{warning}");
+}
+
+#[rstest]
+#[case(Kind::FlinkDeployment, "flinkdeployments")]
+#[case(Kind::FlinkSessionJob, "flinksessionjobs")]
+#[case(Kind::FlinkStateSnapshot, "flinkstatesnapshots")]
+#[case(Kind::FlinkBlueGreenDeployment, "flinkbluegreendeployments")]
+#[tokio::test]
+async fn every_kind_is_filled_in_after_what_sluice_fills_in(#[case] kind: Kind, #[case] plural: &str) {
+    let mut new = object(kind.as_str(), &json!({ "deploymentName": "session" }));
+    let body = review(kind.as_str(), plural, "CREATE", Some(new.clone()), None);
+    let router = webhook(Telling(FailurePolicy::Closed, true));
+    let (_, response) = ask(router, post("/mutate", body.to_string())).await;
+    let patch: json_patch::Patch = serde_json::from_value(patch_of(&response)).unwrap();
+    json_patch::patch(&mut new, &patch).unwrap();
+    let mut labels = json!({ "kind": kind.as_str() });
+    if kind == Kind::FlinkSessionJob {
+        labels["target.session"] = json!("session");
+    }
+    assert_eq!(new["metadata"]["labels"], labels);
+}
+
+#[rstest]
+#[case::validate("/validate")]
+#[case::mutate("/mutate")]
+#[tokio::test]
+async fn no_answer_follows_the_failure_policy(#[case] path: &str) {
+    let body = deployment(false).to_string();
+    let closed = webhook(Telling(FailurePolicy::Closed, false));
+    let (_, response) = ask(closed, post(path, body.clone())).await;
+    assert_eq!(response["status"]["code"], 422);
+    assert!(
+        response["status"]["message"].as_str().unwrap().contains("it sleeps"),
+        "{response}"
+    );
+    let open = webhook(Telling(FailurePolicy::Open, false));
+    let (_, response) = ask(open, post(path, body)).await;
+    assert_eq!(response["allowed"], true);
+    assert!(
+        response["warnings"][0].as_str().unwrap().contains("it sleeps"),
+        "{response}"
+    );
+}
+
+#[tokio::test]
+async fn an_extension_without_an_answer_holds_up_no_change_of_metadata_and_no_deletion() {
+    let old = object("FlinkDeployment", &good_spec());
+    let mut labelled = old.clone();
+    labelled["metadata"]["annotations"] = json!({ "a": "b" });
+    let mut going = object("FlinkDeployment", &json!({}));
+    going["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
+    for new in [labelled, going] {
+        let body = review(
+            "FlinkDeployment",
+            "flinkdeployments",
+            "UPDATE",
+            Some(new),
+            Some(old.clone()),
+        );
+        for path in ["/validate", "/mutate"] {
+            let router = webhook(Telling(FailurePolicy::Closed, false));
+            let (_, response) = ask(router, post(path, body.to_string())).await;
+            assert_eq!(response["allowed"], true, "{response}");
+        }
+    }
+}

@@ -95,7 +95,7 @@ impl Apply<'_> {
         let mut outcome = Outcome::Done;
         for action in &decision.actions {
             self.leading()?;
-            tracing::info!(namespace = self.namespace(), name = self.name(), "{action:?}");
+            tracing::info!(namespace = self.namespace(), name = self.name(), "{action}");
             outcome = self.act(action).await?;
             if outcome == Outcome::Wait {
                 break;

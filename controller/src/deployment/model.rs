@@ -1,6 +1,7 @@
 //! What `observe` hands to `decide`, and what `decide` hands to `apply`. Plain data: tests and simulations write it down.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use sluice_shared::api::status::FlinkJobState;
@@ -240,6 +241,33 @@ pub enum Action {
         /// How it was started.
         launch: Launch,
     },
+}
+
+/// As the log says it.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CancelJob { job_id } => write!(f, "cancelling job {job_id}"),
+            Self::ScaleDownJobManager { .. } => f.write_str("stopping the JobManager's pods"),
+            Self::DeleteJobManager { .. } => f.write_str("deleting the JobManager Deployment"),
+            Self::DeleteHaMetadata => f.write_str("deleting the HA ConfigMaps"),
+            Self::CreateCluster(launch) => write!(f, "creating the cluster for {launch}"),
+            Self::CompleteCluster { launch, .. } => {
+                write!(f, "putting back what is missing of the cluster for {launch}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {} of generation {}, ", self.job_id, self.generation)?;
+        match &self.restore_from {
+            RestoreFrom::Nothing => f.write_str("without state"),
+            RestoreFrom::Savepoint(path) => write!(f, "from {path}"),
+            RestoreFrom::HighAvailability => f.write_str("from its latest checkpoint"),
+        }
+    }
 }
 
 /// What shall happen: first the status, then the actions in order, then the events.

@@ -100,6 +100,14 @@ crds: ## Generates deploy/crds and the plain manifests
 	@cargo run --quiet --package sluice-cli -- crds --output deploy/crds
 	deploy/kustomize/generate.sh
 
+.PHONY: catalogue
+catalogue: ## Generates the option catalogue from the Flink distributions on PyPI (2.5 GB, minutes; needs Java and pip)
+	@$(step) "Generate the option catalogue" shared/catalogue/generate.py
+
+.PHONY: catalogue-check
+catalogue-check: ## Compares the option catalogue with the Flink distributions
+	@$(step) "Compare the option catalogue" shared/catalogue/generate.py --check
+
 .PHONY: fmt
 fmt: ## Formats the code
 	@cargo fmt --all

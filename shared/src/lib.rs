@@ -1,6 +1,7 @@
 //! Types and pure rules that the webhook, the controller and the command line share.
 //!
 //! - [`api`]: the kinds, their parts, and the CRDs generated from them
+//! - [`catalogue`]: every option of Flink and the operator
 //! - [`config`]: Flink configuration: forms, types, spellings, layers
 //! - [`defaults`]: what is filled in on behalf of the user
 //! - [`diff`]: what changed between two specs, and what that means for what runs
@@ -11,6 +12,7 @@
 //! Nothing here performs I/O, reads a clock or needs an async runtime.
 
 pub mod api;
+pub mod catalogue;
 pub mod config;
 pub mod defaults;
 pub mod diff;

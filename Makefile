@@ -95,6 +95,15 @@ bench-start: up ## Measures start to ready
 bench-latency: up ## Measures apply to Deployment, and RUNNING to STABLE
 	@$(on_cluster) $(bench) latency
 
+.PHONY: bench-webhook
+bench-webhook: setup ## Measures the webhook on one core, without a cluster; ARGS="--url https://HOST:PORT/PATH --ca FILE" measures another too
+	@$(step) "Build the webhook and the load" cargo build --quiet --release --locked --package sluice-webhook --package sluice-bench
+	$${CARGO_TARGET_DIR:-target}/release/bench-webhook --binary $${CARGO_TARGET_DIR:-target}/release/sluice-webhook $(ARGS)
+
+.PHONY: fuzz
+fuzz: setup ## Fuzzes what reads foreign bytes, each target for FUZZ_SECONDS (60); ARGS names targets
+	@tests/tools/fuzz.sh $(ARGS)
+
 .PHONY: crds
 crds: ## Generates deploy/crds and the plain manifests
 	@cargo run --quiet --package sluice-cli -- crds --output deploy/crds

@@ -3,6 +3,7 @@
 //! - [`pem`]: a chain and its key, read and checked
 //! - [`current`]: the certificate in use, swapped while the server runs
 //! - [`authority`]: our own CA and the certificates it signs
+//! - [`clock`]: the wall clock, by which certificates end
 //! - [`plan`]: what a stored CA and certificate need now; pure
 //! - [`secret`]: CA and certificate in one Secret that all replicas share
 //! - [`files`]: certificate and key in files, such as cert-manager's Secret mounted as a volume
@@ -13,7 +14,7 @@
 
 pub mod authority;
 pub mod ca_bundle;
-mod clock;
+pub mod clock;
 pub mod current;
 pub mod error;
 pub mod files;

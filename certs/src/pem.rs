@@ -115,6 +115,22 @@ fn facts(leaf: &CertificateDer<'_>) -> Result<(OffsetDateTime, OffsetDateTime, V
     ))
 }
 
+/// Common name and DNS names of a certificate; none where it cannot be read.
+#[must_use]
+pub fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let common = parsed.subject().iter_common_name();
+    let mut names: Vec<String> = common
+        .filter_map(|name| name.as_str().ok().map(str::to_owned))
+        .collect();
+    if let Ok((_, _, dns_names)) = facts(certificate) {
+        names.extend(dns_names);
+    }
+    names
+}
+
 /// Validity of a certificate.
 ///
 /// # Errors

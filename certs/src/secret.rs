@@ -18,7 +18,7 @@ use kube::{Api, Client};
 use time::OffsetDateTime;
 
 use crate::authority::KeyAndCertificate;
-use crate::clock;
+use crate::clock::Clock;
 use crate::current::Current;
 use crate::error::{ApiError, CertError};
 use crate::pem;
@@ -51,6 +51,7 @@ pub struct SecretSource {
     name: String,
     dns_names: Vec<String>,
     current: Current,
+    clock: Clock,
     /// What this replica serves with; written back when someone deletes the Secret.
     last: Arc<Mutex<Option<Stored>>>,
 }
@@ -65,8 +66,16 @@ impl SecretSource {
             name: name.to_owned(),
             dns_names,
             current,
+            clock: Clock::default(),
             last: Arc::default(),
         }
+    }
+
+    /// Another clock than this machine's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Keeps the Secret for ever: at each change of it, and by the wall clock. Never ends.
@@ -116,7 +125,7 @@ impl SecretSource {
     pub async fn reconcile(&self) -> Result<(), CertError> {
         for _ in 0..ATTEMPTS {
             let found = self.api.get_opt(&self.name).await.map_err(|e| self.failed("get", e))?;
-            let now = clock::now();
+            let now = self.clock.now();
             let (wanted, written) = match &found {
                 None => {
                     let stored = self.for_an_absent_secret(now)?;

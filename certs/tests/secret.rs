@@ -12,8 +12,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
+use sluice_certs::clock::Clock;
 use sluice_certs::secret::SecretSource;
-use sluice_certs::{CertError, Current, authority};
+use sluice_certs::{CertError, Current, authority, pem};
+use time::{Duration, OffsetDateTime};
 use tokio::sync::Barrier;
 
 /// The API server: one Secret, and what was asked of it.
@@ -285,4 +287,62 @@ async fn a_missing_permission_is_named_and_the_old_certificate_is_served_on() {
         assert!(error.contains(part), "{part} is missing in: {error}");
     }
     assert!(current.view().serving.is_some());
+}
+
+/// A clock that a test sets.
+#[derive(Clone)]
+struct Hands(Arc<Mutex<OffsetDateTime>>);
+
+impl Hands {
+    fn at(time: OffsetDateTime) -> Self {
+        Self(Arc::new(Mutex::new(time)))
+    }
+
+    fn jump(&self, by: Duration) -> OffsetDateTime {
+        let mut time = self.0.lock().unwrap();
+        *time += by;
+        *time
+    }
+
+    fn clock(&self) -> Clock {
+        let time = Arc::clone(&self.0);
+        Clock::new(move || *time.lock().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn wherever_the_clock_jumps_ahead_the_certificate_is_valid_then() {
+    let server = ApiServer::default();
+    let hands = Hands::at(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
+    let current = Current::new();
+    let source = source(&server, &current).with_clock(hands.clock());
+    source.reconcile().await.unwrap();
+    let leaf = || current.view().serving.unwrap().leaf().to_vec();
+    // Days, whether the certificate is another afterwards, and whether the CA is.
+    for (days, renewed, another_ca) in [
+        (19, false, false),
+        (2, true, false),
+        (29, true, false),
+        (40, true, false),
+        (-1, false, false),
+        (700, true, true),
+        (15, false, false),
+        (3650, true, true),
+    ] {
+        let (leaf_before, ca_before) = (leaf(), ca_of(&current));
+        let now = hands.jump(Duration::days(days));
+        source.reconcile().await.unwrap();
+        assert_eq!(leaf() != leaf_before, renewed, "{days} days");
+        assert_eq!(!ca_of(&current).contains(ca_before.trim()), another_ca, "{days} days");
+        let serving = current.view().serving.unwrap();
+        assert!(serving.not_after > now, "{days} days: {serving:?}");
+        // A clock that was set back is not believed: replicas whose clocks differ would renew against each other. The
+        // self-check tells of it.
+        assert!(serving.not_before <= now || days < 0, "{days} days: {serving:?}");
+        let cas = pem::certificates(ca_of(&current).as_bytes(), "ca.crt").unwrap();
+        assert!(
+            cas.iter().any(|ca| pem::is_signed_by(&serving.key.cert[0], ca)),
+            "{days} days"
+        );
+    }
 }

@@ -27,6 +27,17 @@ pub enum Endpoint {
     Mutate,
 }
 
+impl Endpoint {
+    /// For labels and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Mutate => "mutate",
+        }
+    }
+}
+
 /// Judges requests. Implemented by [`Admission`]; tests put faults in its place.
 pub trait Evaluate: Send + Sync + 'static {
     /// The verdict on `request`.

@@ -12,8 +12,12 @@ use axum::response::Response as HttpResponse;
 use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::answer::{Subject, answer};
+use crate::audit;
+use crate::client_auth::Caller;
 use crate::dispatch::{Endpoint, Evaluate, kind_of};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::review::{Request, Response, decode, encode, find_uid};
@@ -91,15 +95,26 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
     };
     let time = time_left(parts.uri.query());
     let mut bytes = Vec::new();
-    let outcome = tokio::time::timeout(time, async {
+    let span = tracing::debug_span!(
+        "admission",
+        path = parts.uri.path(),
+        kind = Empty,
+        operation = Empty,
+        uid = Empty
+    );
+    let judged = async {
+        admitted(&parts)?;
         let endpoint = acceptable(endpoint, &parts)?;
-        let _large = read(&app, body, declared_length(&parts.headers), &mut bytes).await?;
+        let _large = read(&app, body, declared_length(&parts.headers), &mut bytes)
+            .instrument(tracing::debug_span!("read"))
+            .await?;
         app.judge(endpoint, &bytes, started + time).await
-    })
-    .await
-    .unwrap_or(Err(Failure::Deadline {
-        millis: time.as_millis(),
-    }));
+    };
+    let outcome = tokio::time::timeout(time, judged.instrument(span))
+        .await
+        .unwrap_or(Err(Failure::Deadline {
+            millis: time.as_millis(),
+        }));
     let (labels, response) = match outcome {
         Ok(judged) => judged,
         Err(failure) => {
@@ -121,17 +136,27 @@ impl App {
     async fn judge(&self, endpoint: Endpoint, bytes: &[u8], deadline: Instant) -> Result<Judged, Failure> {
         let _permit = {
             let _place = self.waiting.try_acquire().map_err(|_| Failure::Overloaded)?;
+            let _waiting = self.metrics.waiting();
             self.evaluations.acquire().await.map_err(|_| Failure::Internal)?
         };
+        let began = Instant::now();
         let mut request = decode(bytes).map_err(|e| Failure::Malformed(e.to_string()))?;
         request.deadline = Some(deadline);
+        let span = tracing::Span::current();
+        span.record("kind", request.kind.kind.as_ref());
+        span.record("operation", request.operation.as_str());
+        span.record("uid", request.uid.as_ref());
         let fenced = AssertUnwindSafe(async { self.evaluate.evaluate(endpoint, &request).await }).catch_unwind();
-        let verdict = fenced.await.unwrap_or_else(|_| {
-            // The panic hook has logged where; what it says may hold a user's values.
-            self.metrics.panicked();
-            Verdict::Failed(Failure::Internal)
-        });
-        self.log(endpoint, &request, &verdict);
+        let verdict = fenced
+            .instrument(tracing::debug_span!("judge"))
+            .await
+            .unwrap_or_else(|_| {
+                // The panic hook has logged where; what it says may hold a user's values.
+                self.metrics.panicked();
+                Verdict::Failed(Failure::Internal)
+            });
+        audit::record(endpoint, &request, &verdict, began.elapsed());
+        self.metrics.judged(&verdict);
         let labels = (
             kind_of(&request).map_or("other", |(kind, _)| kind.as_str()),
             request.operation.as_str(),
@@ -139,33 +164,11 @@ impl App {
         Ok((labels, answer(&subject(&request), &verdict)))
     }
 
-    fn log(&self, endpoint: Endpoint, request: &Request<'_>, verdict: &Verdict) {
-        let (kind, namespace, name) = (&request.kind.kind, &request.namespace, &request.name);
-        let user = &request.user_info.username;
-        match verdict {
-            Verdict::Allowed { .. } => tracing::debug!(%kind, %namespace, %name, %user, ?endpoint, "allowed"),
-            Verdict::Denied { violations, .. } => {
-                let codes: Vec<&str> = violations.iter().map(|violation| violation.code.as_ref()).collect();
-                tracing::info!(%kind, %namespace, %name, %user, ?endpoint, ?codes, "denied");
-                for code in codes {
-                    self.metrics.violated(code);
-                }
-            }
-            Verdict::Failed(failure) => {
-                tracing::warn!(%kind, %namespace, %name, %user, ?endpoint, "not judged: {failure}");
-            }
-        }
-    }
-
     fn count(&self, endpoint: Option<Endpoint>, labels: Labels, response: &Response, took: Duration) {
         let labels = RequestLabels {
             kind: labels.0,
             operation: labels.1,
-            path: match endpoint {
-                Some(Endpoint::Validate) => "validate",
-                Some(Endpoint::Mutate) => "mutate",
-                None => "other",
-            },
+            path: endpoint.map_or("other", Endpoint::as_str),
             allowed: if response.allowed { "true" } else { "false" },
             code: response.status.as_ref().map_or(200, |status| status.code),
         };
@@ -205,6 +208,15 @@ fn generate_name(request: &Request<'_>) -> Option<String> {
     }
     let object: Object = serde_json::from_str(request.object?.get()).ok()?;
     object.metadata.generate_name
+}
+
+/// Whether the client may ask at all; a connection without [`Caller`] has no restriction.
+fn admitted(parts: &axum::http::request::Parts) -> Result<(), Failure> {
+    match parts.extensions.get::<Caller>() {
+        None | Some(Caller::Trusted) => Ok(()),
+        Some(Caller::Unknown) => Err(Failure::NoClientCertificate),
+        Some(Caller::Misnamed) => Err(Failure::OtherClient),
+    }
 }
 
 fn acceptable(endpoint: Option<Endpoint>, parts: &axum::http::request::Parts) -> Result<Endpoint, Failure> {

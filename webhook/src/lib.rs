@@ -5,9 +5,12 @@
 //! on the way is itself an AdmissionReview that says what and why.
 //!
 //! Around it: [`server`] (TLS, connections, drain), [`lookups`] (what rules need to know of other objects), [`metrics`],
-//! [`selfcheck`] (readiness) and [`serve`] (wires them all).
+//! [`selfcheck`] (readiness) and [`serve`] (wires them all). [`client_auth`] restricts who may ask, [`audit`] records what was
+//! decided.
 
 pub mod answer;
+pub mod audit;
+pub mod client_auth;
 pub mod dispatch;
 pub mod http;
 pub mod judge;

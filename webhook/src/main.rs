@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use sluice_runtime::logging::{self, LogFormat};
 use sluice_runtime::{exit, shutdown};
-use sluice_webhook::serve::{Certificates, Objects, Options, serve};
+use sluice_webhook::serve::{Certificates, Clients, Objects, Options, serve};
 use sluice_webhook::server::Limits;
 
 /// The admission webhook of Sluice for Apache Flink on Kubernetes.
@@ -60,6 +60,15 @@ struct ServeArgs {
     /// CA certificates (PEM) that the certificate is trusted by, for --certs files.
     #[arg(long)]
     tls_ca: Option<PathBuf>,
+    /// CA certificates (PEM) that clients need a certificate of. Anybody is answered where not given.
+    #[arg(long)]
+    client_ca: Option<PathBuf>,
+    /// Names, separated by commas, of which a client's certificate needs one, for --client-ca. Any where not given.
+    #[arg(long, value_delimiter = ',', requires = "client_ca")]
+    client_names: Vec<String>,
+    /// Service accounts as namespace/name, separated by commas, whose objects are not validated: the controller's.
+    #[arg(long, value_delimiter = ',')]
+    own_accounts: Vec<String>,
     /// Namespace that the webhook runs in.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     namespace: String,
@@ -107,6 +116,12 @@ impl ServeArgs {
                 webhook_config_name: self.webhook_config_name,
             }
         };
+        let own_accounts = self
+            .own_accounts
+            .iter()
+            .filter(|account| !account.trim().is_empty())
+            .map(|account| user(account.trim()))
+            .collect::<Result<_, _>>()?;
         let namespaces = self.watch_namespaces.into_iter().filter(|name| !name.trim().is_empty());
         Ok(Options {
             listen: self.listen,
@@ -124,7 +139,24 @@ impl ServeArgs {
                 drain_pause,
                 ..Limits::default()
             },
+            clients: self.client_ca.map(|authority| Clients {
+                authority,
+                names: self.client_names,
+            }),
+            own_accounts,
         })
+    }
+}
+
+/// The user that a service account is to the API server.
+fn user(account: &str) -> Result<String, String> {
+    match account.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(format!("system:serviceaccount:{namespace}:{name}"))
+        }
+        _ => Err(format!(
+            "--own-accounts {account}: write namespace/name of a service account, such as flink/sluice-controller"
+        )),
     }
 }
 

@@ -1,7 +1,11 @@
-//! Metrics, all with bounded labels: no label carries anything that a user wrote.
+//! Metrics, all with bounded labels: no label carries anything that a user wrote, and of what an administrator named only
+//! so much.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::Counter;
@@ -10,6 +14,9 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use sluice_certs::Current;
+use sluice_shared::extension::{Call, Observer};
+
+use crate::verdict::Verdict;
 
 /// Upper bounds of the latency buckets, in seconds.
 const BUCKETS: [f64; 12] = [
@@ -41,12 +48,27 @@ struct CodeLabel {
     code: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ExtensionLabels {
+    extension: String,
+    method: &'static str,
+}
+
+/// Extensions with a label of their own; the administrator names them, and a series is kept for ever.
+const MOST_EXTENSIONS: usize = 100;
+
 /// The webhook's metrics. Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     latency: Family<PathLabel, Histogram>,
     violations: Family<CodeLabel, Counter>,
+    warnings: Family<CodeLabel, Counter>,
+    audited: Family<CodeLabel, Counter>,
+    extensions: Family<ExtensionLabels, Histogram>,
+    extension_failures: Family<ExtensionLabels, Counter>,
+    extension_names: Arc<Mutex<BTreeSet<String>>>,
+    waiting: Gauge,
     in_flight: Gauge,
     connections: Gauge,
     handshake_failures: Counter,
@@ -59,6 +81,12 @@ impl Default for Metrics {
             requests: Family::default(),
             latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             violations: Family::default(),
+            warnings: Family::default(),
+            audited: Family::default(),
+            extensions: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            extension_failures: Family::default(),
+            extension_names: Arc::default(),
+            waiting: Gauge::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             handshake_failures: Counter::default(),
@@ -84,6 +112,31 @@ impl Metrics {
             "sluice_admission_violations",
             "Violations found, by code of the rule",
             self.violations.clone(),
+        );
+        registry.register(
+            "sluice_admission_warnings",
+            "Warnings given, by code of the rule",
+            self.warnings.clone(),
+        );
+        registry.register(
+            "sluice_admission_audit_findings",
+            "Findings that are only recorded, by code of the rule",
+            self.audited.clone(),
+        );
+        registry.register(
+            "sluice_admission_waiting",
+            "Requests that wait to be judged",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "sluice_extension_duration_seconds",
+            "Time of each call of a policy or plugin",
+            self.extensions.clone(),
+        );
+        registry.register(
+            "sluice_extension_failures",
+            "Calls of a policy or plugin that gave no answer",
+            self.extension_failures.clone(),
         );
         registry.register(
             "sluice_admission_in_flight",
@@ -130,12 +183,38 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Counts a violation of the rule with this code.
-    pub fn violated(&self, code: &str) {
-        let code = sluice_shared::rules::all()
-            .find(|rule| rule.code == code)
-            .map_or("other", |rule| rule.code);
-        self.violations.get_or_create(&CodeLabel { code }).inc();
+    /// Counts a request as waiting until the guard is dropped.
+    #[must_use]
+    pub fn waiting(&self) -> InFlight {
+        self.waiting.inc();
+        InFlight(self.waiting.clone())
+    }
+
+    /// Counts what was found.
+    pub fn judged(&self, verdict: &Verdict) {
+        let count = |family: &Family<CodeLabel, Counter>, code: &str| {
+            family.get_or_create(&CodeLabel { code: known(code) }).inc();
+        };
+        let (warnings, audit) = match verdict {
+            Verdict::Allowed { warnings, audit, .. } => (warnings, audit),
+            Verdict::Denied {
+                violations,
+                warnings,
+                audit,
+            } => {
+                for violation in violations {
+                    count(&self.violations, &violation.code);
+                }
+                (warnings, audit)
+            }
+            Verdict::Failed(_) => return,
+        };
+        for warning in warnings {
+            count(&self.warnings, &warning.code);
+        }
+        for finding in audit {
+            count(&self.audited, &finding.code);
+        }
     }
 
     /// Counts a connection without TLS.
@@ -146,6 +225,34 @@ impl Metrics {
     /// Counts a caught fault.
     pub fn panicked(&self) {
         self.panics.inc();
+    }
+}
+
+/// The code as a label: codes of the user's own policies and plugins are not bounded.
+fn known(code: &str) -> &'static str {
+    sluice_shared::rules::all()
+        .find(|rule| rule.code == code)
+        .map_or("other", |rule| rule.code)
+}
+
+impl Observer for Metrics {
+    fn called(&self, call: &Call<'_>) {
+        let extension = {
+            let mut names = self.extension_names.lock();
+            if names.contains(call.name) || (names.len() < MOST_EXTENSIONS && names.insert(call.name.to_owned())) {
+                call.name.to_owned()
+            } else {
+                "other".to_owned()
+            }
+        };
+        let labels = ExtensionLabels {
+            extension,
+            method: call.method,
+        };
+        self.extensions.get_or_create(&labels).observe(call.took.as_secs_f64());
+        if call.failure.is_some() {
+            self.extension_failures.get_or_create(&labels).inc();
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use sluice_runtime::shutdown::{self, Shutdown, Trigger};
 use sluice_shared::extension::Extensions;
 use tokio::sync::watch;
 
+use crate::client_auth::{ClientAuth, ClientAuthError};
 use crate::dispatch::Admission;
 use crate::http::App;
 use crate::judge::Judge;
@@ -59,6 +60,15 @@ pub enum Objects {
     Offline(Option<PathBuf>),
 }
 
+/// Clients that are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// File with the CAs of their certificates.
+    pub authority: PathBuf,
+    /// Names in their certificates; any where there are none.
+    pub names: Vec<String>,
+}
+
 /// What `serve` is told.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -74,6 +84,10 @@ pub struct Options {
     pub config_dir: Option<PathBuf>,
     /// Limits of the TLS server.
     pub limits: Limits,
+    /// Who may ask; anybody where there is none.
+    pub clients: Option<Clients>,
+    /// Users whose objects are not validated, as the API server names them.
+    pub own_accounts: Vec<String>,
 }
 
 /// `serve` cannot start, or ended with a failure.
@@ -88,6 +102,9 @@ pub enum ServeError {
     /// Certificate files that are wrong from the start.
     #[error("--tls-cert and --tls-key: {0}")]
     Certificate(#[from] CertError),
+    /// `--client-ca`.
+    #[error(transparent)]
+    ClientAuth(#[from] ClientAuthError),
     /// No way to the API server.
     #[error(
         "no cluster to talk to: {0}; run in a pod, set KUBECONFIG, or use --offline with --certs files to run without one"
@@ -106,7 +123,9 @@ impl ServeError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Objects(_) | Self::Certificate(_) | Self::Cluster(_) => exit::USAGE,
+            Self::Config(_) | Self::Objects(_) | Self::Certificate(_) | Self::ClientAuth(_) | Self::Cluster(_) => {
+                exit::USAGE
+            }
             Self::Server(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
         }
     }
@@ -124,6 +143,13 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     // Bound before anything else: a port in use is told at once.
     let server = TlsServer::bind(options.listen, current.clone(), options.limits, metrics.clone()).await?;
     let address = server.address();
+    let client_auth = match &options.clients {
+        Some(clients) => Some(ClientAuth::load(&clients.authority, clients.names.clone())?),
+        None => None,
+    };
+    if let Some(client_auth) = &client_auth {
+        tokio::spawn(Arc::clone(client_auth).run());
+    }
     let mut registry = Registry::default();
     metrics.register(&mut registry, current.clone());
     let admin = match options.admin_listen {
@@ -149,14 +175,14 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     let draining = shutdown.clone();
     // Sources of the user's own validators replace theirs in here while requests run.
     let extensions: Arc<Extensions> = Arc::default();
+    extensions.observe(Arc::new(metrics.clone()));
     let judge = Judge::new(defaults, lookups).with_extensions(Arc::clone(&extensions));
-    let app = App::new(Arc::new(Admission::new(Arc::new(judge))), metrics, move || {
-        draining.is_requested()
-    });
+    let admission = Admission::new(Arc::new(judge)).with_own_accounts(options.own_accounts);
+    let app = App::new(Arc::new(admission), metrics, move || draining.is_requested());
     tracing::info!("listening on {address}");
-    server.serve(app.router(), shutdown).await;
+    let outcome = server.with_client_auth(client_auth).serve(app.router(), shutdown).await;
     end_admin(&admin_trigger, admin).await?;
-    Ok(())
+    Ok(outcome?)
 }
 
 async fn end_admin(

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
+use rustls::server::NoServerSessionStorage;
 use sluice_certs::Current;
 use sluice_runtime::shutdown::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use crate::client_auth::ClientAuth;
 use crate::metrics::Metrics;
 
 /// Limits of the server. [`Limits::default`] is what the webhook runs with.
@@ -75,7 +77,8 @@ pub enum ServerError {
 pub struct TlsServer {
     listener: TcpListener,
     address: SocketAddr,
-    acceptor: TlsAcceptor,
+    certificate: Current,
+    client_auth: Option<Arc<ClientAuth>>,
     limits: Limits,
     metrics: Metrics,
 }
@@ -105,10 +108,18 @@ impl TlsServer {
         Ok(Self {
             listener,
             address,
-            acceptor: TlsAcceptor::from(Arc::new(tls(certificate)?)),
+            certificate,
+            client_auth: None,
             limits,
             metrics,
         })
+    }
+
+    /// Answers only the clients that `client_auth` admits.
+    #[must_use]
+    pub fn with_client_auth(mut self, client_auth: Option<Arc<ClientAuth>>) -> Self {
+        self.client_auth = client_auth;
+        self
     }
 
     /// The address in use; its port is the kernel's choice where port 0 was asked for.
@@ -119,7 +130,11 @@ impl TlsServer {
 
     /// Serves `router` until the shutdown, then drains: goes on accepting for [`Limits::drain_pause`], then answers
     /// what is open.
-    pub async fn serve(self, router: Router, shutdown: Shutdown) {
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub async fn serve(self, router: Router, shutdown: Shutdown) -> Result<(), ServerError> {
+        let acceptor = TlsAcceptor::from(Arc::new(tls(self.certificate, self.client_auth.clone())?));
         let graceful = GracefulShutdown::new();
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let pause = self.limits.drain_pause;
@@ -154,7 +169,8 @@ impl TlsServer {
                 break;
             };
             let connection = Connection {
-                acceptor: self.acceptor.clone(),
+                acceptor: acceptor.clone(),
+                client_auth: self.client_auth.clone(),
                 limits: self.limits,
                 metrics: self.metrics.clone(),
                 router: router.clone(),
@@ -172,15 +188,26 @@ impl TlsServer {
                 tracing::warn!("requests are still open after {} s; ending", self.limits.drain_timeout.as_secs_f32());
             }
         }
+        Ok(())
     }
 }
 
-fn tls(certificate: Current) -> Result<ServerConfig, rustls::Error> {
+fn tls(certificate: Current, client_auth: Option<Arc<ClientAuth>>) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(certificate));
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let certificate = Arc::new(certificate);
+    let mut config = match client_auth {
+        None => builder.with_no_client_auth().with_cert_resolver(certificate),
+        Some(client_auth) => {
+            let mut config = builder
+                .with_client_cert_verifier(client_auth)
+                .with_cert_resolver(certificate);
+            // A resumed session would bring the client in without its certificate being verified again.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            config
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -188,6 +215,7 @@ fn tls(certificate: Current) -> Result<ServerConfig, rustls::Error> {
 /// One accepted connection.
 struct Connection {
     acceptor: TlsAcceptor,
+    client_auth: Option<Arc<ClientAuth>>,
     limits: Limits,
     metrics: Metrics,
     router: Router,
@@ -215,11 +243,18 @@ impl Connection {
         let _connected = self.metrics.connected();
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let builder = self.builder(http2);
+        let caller = self
+            .client_auth
+            .as_ref()
+            .map(|auth| auth.caller(stream.get_ref().1.peer_certificates()));
         let asked = Arc::new(AtomicBool::new(false));
         let service = {
             let (asked, router) = (Arc::clone(&asked), self.router);
-            service_fn(move |request: hyper::Request<Incoming>| {
+            service_fn(move |mut request: hyper::Request<Incoming>| {
                 asked.store(true, Ordering::Relaxed);
+                if let Some(caller) = &caller {
+                    request.extensions_mut().insert(caller.clone());
+                }
                 router.clone().oneshot(request)
             })
         };

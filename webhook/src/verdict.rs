@@ -46,6 +46,15 @@ pub enum Failure {
     /// The body is no AdmissionReview v1.
     #[error("{0}")]
     Malformed(String),
+    /// The client showed no certificate, and only some clients may ask.
+    #[error(
+        "this webhook answers clients with a certificate of its --client-ca, and the client showed none; give the API \
+         server one for webhooks (--admission-control-config-file)"
+    )]
+    NoClientCertificate,
+    /// The client's certificate is for another name.
+    #[error("the client's certificate is for none of the names that this webhook answers (--client-names)")]
+    OtherClient,
     /// Another method than POST.
     #[error("{method} is not answered here; the API server sends POST")]
     Method {
@@ -107,6 +116,8 @@ impl Failure {
             Self::Malformed(_) | Self::UnknownKind { .. } | Self::Contradiction(_) | Self::Aborted => {
                 (400, "BadRequest")
             }
+            Self::NoClientCertificate => (401, "Unauthorized"),
+            Self::OtherClient => (403, "Forbidden"),
             Self::Path { .. } => (404, "NotFound"),
             Self::Method { .. } => (405, "MethodNotAllowed"),
             Self::TooLarge { .. } => (413, "RequestEntityTooLarge"),

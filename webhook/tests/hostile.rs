@@ -118,6 +118,24 @@ proptest! {
     }
 
     #[test]
+    fn what_was_filled_in_is_not_filled_in_again((kind, resource) in kinds(), new in any_json(), cluster in "[a-z]{1,8}") {
+        let mut new = object(kind, &new);
+        if let Some(spec) = new["spec"].as_object_mut() {
+            spec.insert("deploymentName".to_owned(), json!(cluster));
+        }
+        let mut body = review(kind, resource, "CREATE", Some(new), None);
+        let answers = both(body.to_string().as_bytes());
+        if answers[1].get("patch").is_some() {
+            let patch: json_patch::Patch = serde_json::from_value(common::patch_of(&answers[1])).unwrap();
+            json_patch::patch(&mut body["request"]["object"], &patch).unwrap();
+            let again = both(body.to_string().as_bytes());
+            prop_assert_eq!(again[1].get("patch"), None);
+            // Who validates sees the object after all mutation; what was filled in is no mistake.
+            prop_assert_eq!(&again[0]["status"], &answers[0]["status"]);
+        }
+    }
+
+    #[test]
     fn any_cut_keeps_the_uid_that_was_read(at in 0_usize..3000) {
         let body = create_deployment(&good_spec()).to_string();
         let at = at.min(body.len() - 1);

@@ -129,6 +129,8 @@ async fn it_answers_reports_and_ends() {
         "sluice_admission_in_flight 0",
         "sluice_webhook_certificate_expiry_timestamp_seconds 1",
         r#"sluice_admission_duration_seconds_count{path="validate"} 2"#,
+        r#"sluice_admission_violations_total{code="field-type"} 1"#,
+        "sluice_admission_waiting 0",
     ] {
         assert!(metrics.contains(line), "{line} is missing in {metrics}");
     }
@@ -149,6 +151,19 @@ async fn it_answers_reports_and_ends() {
         rest.push(line);
     }
     assert!(rest.iter().any(|line| line.contains("drained")), "{rest:?}");
+    let audited: Vec<&String> = rest
+        .iter()
+        .filter(|line| line.contains(" admission verdict="))
+        .collect();
+    assert_eq!(audited.len(), 2, "{rest:?}");
+    for part in [
+        r#"verdict="allowed" endpoint="validate" operation="CREATE" kind="FlinkDeployment""#,
+        r#"namespace="default" name="basic" user="admin" uid="705ab4f5-6393-11e8-b7cc-42010a800002" dry_run=false"#,
+    ] {
+        assert!(audited[0].contains(part), "{part} is missing in {}", audited[0]);
+    }
+    assert!(audited[1].contains(r#"verdict="denied""#), "{}", audited[1]);
+    assert!(!audited[1].contains("v9_9"), "a value: {}", audited[1]);
     drop(webhook.folder);
 }
 
@@ -209,6 +224,9 @@ async fn a_wrong_configuration_is_named_and_ends_with_code_2() {
 #[case::no_such_folder(&["serve", "--offline", "--tls-cert", "c", "--tls-key", "k", "--config-dir", "/nonexistent/conf"], "--config-dir /nonexistent/conf")]
 #[case::bad_filter(&["serve", "--log-level", "a=b=c"], "--log-level")]
 #[case::bad_address(&["serve", "--listen", "nowhere"], "--listen")]
+#[case::names_without_a_ca(&["serve", "--client-names", "apiserver"], "--client-ca")]
+#[case::no_such_client_ca(&["serve", "--offline", "--listen", "127.0.0.1:0", "--tls-cert", "c", "--tls-key", "k", "--client-ca", "/nonexistent/ca"], "cannot read /nonexistent/ca")]
+#[case::odd_account(&["serve", "--offline", "--tls-cert", "c", "--tls-key", "k", "--own-accounts", "me"], "--own-accounts me: write namespace/name")]
 #[case::objects_with_a_cluster(&["serve", "--objects", "f"], "--offline")]
 #[tokio::test]
 async fn what_is_wrong_on_the_command_line_ends_with_code_2(#[case] arguments: &[&str], #[case] text: &str) {

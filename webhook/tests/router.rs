@@ -13,7 +13,10 @@ use common::{UID, ask, create_deployment, good_spec, object, patch_of, post, rev
 use futures::future::BoxFuture;
 use rstest::rstest;
 use serde_json::{Value, json};
-use sluice_webhook::dispatch::{Endpoint, Evaluate};
+use sluice_shared::config::DefaultConfiguration;
+use sluice_webhook::dispatch::{Admission, Endpoint, Evaluate};
+use sluice_webhook::judge::Judge;
+use sluice_webhook::lookups::Lookups;
 use sluice_webhook::review::Request as AdmissionRequest;
 use sluice_webhook::verdict::Verdict;
 
@@ -319,6 +322,25 @@ async fn what_is_never_judged(#[case] operation: &str, #[case] sub_resource: Opt
         let (_, response) = ask(webhook(), post(path, body.to_string())).await;
         assert_eq!(response, json!({ "uid": UID, "allowed": true }));
     }
+}
+
+#[tokio::test]
+async fn what_the_own_controller_writes_is_not_validated_but_filled_in() {
+    let judge = Judge::new(DefaultConfiguration::default(), Arc::new(Lookups::none()));
+    let own = "system:serviceaccount:flink:sluice-controller";
+    let router = routes(Arc::new(
+        Admission::new(Arc::new(judge)).with_own_accounts(vec![own.to_owned()]),
+    ));
+    let mut body = create_deployment(&bad_spec());
+    for (user, allowed) in [("admin", false), (own, true)] {
+        body["request"]["userInfo"]["username"] = json!(user);
+        let (_, response) = ask(router.clone(), post("/validate", body.to_string())).await;
+        assert_eq!(response["allowed"], allowed, "{user}: {response}");
+    }
+    let mut job = session_job(&json!({ "name": "basic" }));
+    job["request"]["userInfo"]["username"] = json!(own);
+    let (_, response) = ask(router, post("/mutate", job.to_string())).await;
+    assert!(response["patch"].is_string(), "{response}");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use sluice_webhook::lookups::Lookups;
 use sluice_webhook::metrics::Metrics;
 use sluice_webhook::review::Request as AdmissionRequest;
 use sluice_webhook::selfcheck;
-use sluice_webhook::server::{Limits, TlsServer};
+use sluice_webhook::server::{Limits, ServerError, TlsServer};
 use sluice_webhook::verdict::Verdict;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -39,7 +39,7 @@ struct Running {
     address: SocketAddr,
     current: Current,
     trigger: Trigger,
-    server: JoinHandle<()>,
+    server: JoinHandle<Result<(), ServerError>>,
 }
 
 fn admission() -> Arc<dyn Evaluate> {
@@ -271,7 +271,7 @@ async fn the_drain_answers_what_is_open_and_accepts_for_a_while() {
     let response = timeout(LONG, waiting).await.unwrap().unwrap().expect("answered");
     assert_eq!(read_review(response).await["allowed"], true);
 
-    timeout(LONG, running.server).await.expect("ended").unwrap();
+    timeout(LONG, running.server).await.expect("ended").unwrap().unwrap();
     assert!(TcpStream::connect(running.address).await.is_err(), "the port is free");
 }
 
@@ -300,7 +300,7 @@ async fn a_request_that_is_open_when_accepting_ends_is_still_answered() {
         let response = timeout(LONG, answer).await.unwrap().unwrap().expect("answered");
         assert_eq!(read_review(response).await["allowed"], true);
     }
-    timeout(LONG, running.server).await.expect("ended").unwrap();
+    timeout(LONG, running.server).await.expect("ended").unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn the_self_check_says_what_is_wrong() {
     assert_eq!(error, "the listener serves another certificate than the current one");
 
     running.trigger.request();
-    timeout(LONG, running.server).await.expect("ended").unwrap();
+    timeout(LONG, running.server).await.expect("ended").unwrap().unwrap();
     let error = selfcheck::check(running.address, &current).await.unwrap_err();
     assert!(error.starts_with("cannot connect to the own listener"), "{error}");
 }

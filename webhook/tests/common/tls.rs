@@ -10,7 +10,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -74,17 +74,46 @@ pub fn publish(volume: &Path, generation: u32, pair: &Pair) {
     }
 }
 
+fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .map(Result::unwrap)
+        .collect()
+}
+
+/// A trust store of these certificates.
+pub fn roots(pem: &str) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem) {
+        roots.add(certificate).unwrap();
+    }
+    roots
+}
+
 /// Connects as the API server does: verifies the chain by `root` alone.
 pub async fn connect(address: SocketAddr, root: &str, alpn: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(root.as_bytes()) {
-        roots.add(certificate.unwrap()).unwrap();
-    }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    connect_as(address, root, alpn, None).await
+}
+
+/// As [`connect`], with a certificate of the client's own.
+pub async fn connect_as(
+    address: SocketAddr,
+    root: &str,
+    alpn: &[&[u8]],
+    own: Option<&Pair>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots(root));
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => builder
+            .with_client_auth_cert(
+                certificates(&own.chain),
+                PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap(),
+            )
+            .unwrap(),
+    };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     let stream = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::new(config))

@@ -50,6 +50,11 @@ lint: setup ## Formatting, Clippy, documentation, generated files
 	$(step) "Documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc --quiet --workspace --no-deps --locked
 	$(step) "Generated manifests" deploy/kustomize/generate.sh --check
 
+.PHONY: rules-doc
+rules-doc: setup ## Writes docs/rules.md from the table of rules
+	@text=$$(cargo run --quiet --package sluice-cli -- rules --markdown)
+	echo "$$text" > docs/rules.md
+
 .PHONY: deny
 deny: setup ## Licences, sources and duplicates of the dependencies (installs cargo-deny)
 	@$(step) "Install cargo-deny" tests/tools/cargo-deny.sh --version

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 all is well, 1 `lint` refuses something, 2 it could not run.
 
+mod explain;
 mod lint;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,10 @@ struct Arguments {
 enum Command {
     /// Check resources in files by the webhook's rules, without a cluster.
     Lint(lint::Arguments),
+    /// Explain a rule: what it demands, why, and what to do.
+    Explain(explain::Arguments),
+    /// List the rules.
+    Rules(explain::ListArguments),
     /// Write the CustomResourceDefinitions as YAML.
     Crds {
         /// Folder to write one file per CRD to; standard output where absent.
@@ -36,6 +41,14 @@ fn main() -> ExitCode {
             lint::Outcome::Clean => ExitCode::SUCCESS,
             lint::Outcome::Refused => ExitCode::FAILURE,
         }),
+        Command::Explain(arguments) => explain::run(&arguments).map(|text| {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }),
+        Command::Rules(arguments) => {
+            print!("{}", explain::list(&arguments));
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Crds { output } => write_crds(output.as_deref()).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|message| {

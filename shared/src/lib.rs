@@ -7,6 +7,7 @@
 //! - [`diff`]: what changed between two specs, and what that means for what runs
 //! - [`extension`]: validators of the user's own, and how they are called
 //! - [`memory`]: from the memory options to the sizes of processes and pods
+//! - [`nearest`]: the word that somebody meant
 //! - [`rules`]: which specs are refused, and why
 //!
 //! Nothing here performs I/O, reads a clock or needs an async runtime.
@@ -18,4 +19,5 @@ pub mod defaults;
 pub mod diff;
 pub mod extension;
 pub mod memory;
+pub mod nearest;
 pub mod rules;

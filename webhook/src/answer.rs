@@ -92,7 +92,7 @@ fn invalid(subject: &Subject, violations: &[Violation]) -> Status {
                 .iter()
                 .take(MOST_CAUSES)
                 .map(|violation| Cause {
-                    reason: "FieldValueInvalid".to_owned(),
+                    reason: violation.cause().as_str().to_owned(),
                     message: violation.text(),
                     field: violation.path.clone(),
                 })

@@ -445,6 +445,8 @@ options! {
     DISALLOW_RESTRICTED_HOSTS: bool = "kubernetes.operator.user.artifacts.disallow-restricted-hosts" = "true";
     /// Time that a health-testing resource has to be seen in.
     CANARY_TIMEOUT: Duration = "kubernetes.operator.health.canary.resource.timeout" = "1 min";
+    /// Codes of warnings that are turned off, separated by commas. Sluice's own: the Java operator has no warnings.
+    WARNINGS_DISABLED: String = "kubernetes.operator.warnings.disabled";
 
     // Blue/green deployments: spec.configuration.
     /// Time that a transition may take.

@@ -3,7 +3,7 @@
 use super::name;
 use super::report::Findings;
 use super::subject::BlueGreen;
-use super::table::{BLUE_GREENS, Check, Rule, Severity};
+use super::table::{BLUE_GREENS, Cause, Check, Rule, Severity};
 
 /// The longer of what is appended to the name for the children: `-blue`, `-green`.
 pub(super) const LONGEST_SUFFIX: &str = "-green";
@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "blue-green-name-invalid",
         kinds: BLUE_GREENS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "The name with -green appended is a valid name of a FlinkDeployment, so it has at most 39 characters",
         why: "The children are named <name>-blue and <name>-green",
         fix: "choose another name, of at most 39 lower-case letters, digits and '-'",
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "template-missing",
         kinds: BLUE_GREENS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "template.spec is given",
         why: "The children are made of it",
         fix: "set template.spec to the spec of a FlinkDeployment",
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "template-job-missing",
         kinds: BLUE_GREENS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "template.spec.job is given",
         why: "Only application clusters take turns: the jobs of a session would not move",
         fix: "set template.spec.job",

@@ -2,13 +2,13 @@
 
 use super::report::Findings;
 use super::subject::Deployment;
-use super::table::{CLUSTERS, Check, DEPLOYMENTS, Rule, Severity};
+use super::table::{CLUSTERS, Cause, Check, DEPLOYMENTS, Rule, Severity};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "cluster-type-change",
         kinds: DEPLOYMENTS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "An application cluster does not become a session cluster, nor the other way round",
         why: "The two start in different ways and keep their jobs in different places",
         fix: "delete the resource and create it anew, or use another name",
@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "mode-change",
         kinds: DEPLOYMENTS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "mode stays what it was",
         why: "TaskManagers of one mode cannot be taken over by the other",
         fix: "delete the resource and create it anew, or use another name",
@@ -28,7 +28,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "redeploy-needs-savepoint",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "job.initialSavepointPath is given where job.savepointRedeployNonce changes",
         why: "The job would start empty",
         fix: "set job.initialSavepointPath to the savepoint to start from",

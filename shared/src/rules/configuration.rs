@@ -2,7 +2,7 @@
 
 use super::report::Findings;
 use super::subject::{Deployment, SessionJob, setting};
-use super::table::{CLUSTERS, Check, Rule, SESSION_JOBS, Severity};
+use super::table::{CLUSTERS, Cause, Check, Rule, SESSION_JOBS, Severity};
 use crate::api::FlinkVersion;
 use crate::config::options::{
     AUTOSCALER_PREFIX, HA_CLUSTER_ID, HEALTH_CHECK_ENABLED, JM_DEPLOYMENT_RECOVERY_ENABLED, KUBERNETES_CLUSTER_ID,
@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "config-shape",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::TypeInvalid),
         what: "flinkConfiguration is a map, flat or nested, of texts, numbers, booleans and lists of these",
         why: "Nothing else has a form in Flink's configuration",
         fix: "write a map of keys to values",
@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "job-config-shape",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::TypeInvalid),
         what: "flinkConfiguration is a map, flat or nested, of texts, numbers, booleans and lists of these",
         why: "Nothing else has a form in Flink's configuration",
         fix: "write a map of keys to values",
@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "config-forbidden",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "flinkConfiguration does not set kubernetes.namespace, kubernetes.cluster-id or high-availability.cluster-id",
         why: "They are set from the resource's own namespace and name",
         fix: "remove the key",
@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "config-value",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "Values of known options have the option's type",
         why: "Flink or the controller would fail on them later",
         fix: "write a value of the option's type",
@@ -54,7 +54,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "job-config-value",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "Values of known options have the option's type",
         why: "Flink or the controller would fail on them later",
         fix: "write a value of the option's type",
@@ -64,7 +64,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "config-key-prefix",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "From Flink 2.0 on, no key is the beginning of another key",
         why: "config.yaml of Flink 2 is nested: a key cannot hold a value and further keys",
         fix: "use the key's present spelling",
@@ -74,7 +74,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "rollback-needs-ha",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "High availability is on where kubernetes.operator.deployment.rollback.enabled is true",
         why: "A rollback restores the job from high-availability metadata",
         fix: "set high-availability.type: kubernetes and high-availability.storageDir, or turn rollback off",
@@ -84,7 +84,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "health-check-needs-recovery",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "kubernetes.operator.jm-deployment-recovery.enabled is not false where kubernetes.operator.cluster.health-check.enabled is true",
         why: "An unhealthy job is restarted by the same means as a lost JobManager",
         fix: "remove kubernetes.operator.jm-deployment-recovery.enabled: false, or turn the health check off",

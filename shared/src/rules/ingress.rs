@@ -2,14 +2,14 @@
 
 use super::report::Findings;
 use super::subject::{BlueGreen, Deployment};
-use super::table::{BLUE_GREENS, CLUSTERS, Check, Rule, Severity};
+use super::table::{BLUE_GREENS, CLUSTERS, Cause, Check, Rule, Severity};
 use crate::api::IngressSpec;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "ingress-template-missing",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "An ingress has a template",
         why: "Host and path of the Ingress come from it",
         fix: "set template, such as \"{{name}}.{{namespace}}.example.com\" or \"/{{namespace}}/{{name}}(/|$)(.*)\", or remove ingress",
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "ingress-template-invalid",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "The template, its variables replaced, is a host, a path, or both",
         why: "Kubernetes would refuse the Ingress",
         fix: FIX,
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "parent-ingress-invalid",
         kinds: BLUE_GREENS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "The ingress of a blue/green deployment has a template that is a host, a path, or both",
         why: "Kubernetes would refuse the Ingress",
         fix: FIX,

@@ -2,7 +2,7 @@
 
 use super::report::Findings;
 use super::subject::{Job, is_given};
-use super::table::{Check, JOBS, Rule, Severity};
+use super::table::{Cause, Check, JOBS, Rule, Severity};
 use crate::api::UpgradeMode;
 use crate::config::options::{
     CHECKPOINTS_DIRECTORY, LAST_STATE_MAX_CHECKPOINT_AGE, PERIODIC_SAVEPOINT_INTERVAL, SAVEPOINT_DIRECTORY,
@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "checkpoint-dir-missing",
         kinds: JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "execution.checkpointing.dir is set where upgradeMode is last-state or savepoint",
         why: "Without it checkpoints are kept in the JobManager's memory, and the job's state is lost with the pod",
         fix: "set execution.checkpointing.dir (or state.checkpoints.dir) to a directory that all pods reach, or use upgradeMode: stateless",
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "savepoint-dir-missing",
         kinds: JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "execution.checkpointing.savepoint-dir is set where upgradeMode is savepoint",
         why: "An upgrade writes a savepoint there",
         fix: SAVEPOINT_DIR_FIX,
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "savepoint-trigger-needs-dir",
         kinds: JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "execution.checkpointing.savepoint-dir is set where savepointTriggerNonce is",
         why: "The savepoint is written there",
         fix: SAVEPOINT_DIR_FIX,
@@ -42,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "periodic-savepoint-needs-dir",
         kinds: JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "execution.checkpointing.savepoint-dir is set where kubernetes.operator.periodic.savepoint.interval is",
         why: "The savepoints are written there",
         fix: SAVEPOINT_DIR_FIX,
@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "checkpoint-age-needs-savepoint-dir",
         kinds: JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "execution.checkpointing.savepoint-dir is set where kubernetes.operator.job.upgrade.last-state.max.allowed.checkpoint.age is",
         why: "Where the newest checkpoint is too old, the upgrade writes a savepoint there",
         fix: SAVEPOINT_DIR_FIX,
@@ -62,7 +62,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "parallelism-missing",
         kinds: JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "job.parallelism is above 0, unless taskManager.replicas is set",
         why: "It says how many tasks run",
         fix: "set job.parallelism to 1 or more",

@@ -2,7 +2,7 @@
 
 use super::report::Findings;
 use super::subject::Deployment;
-use super::table::{CLUSTERS, Check, Rule, Severity};
+use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
 
 /// Files that a cluster's logging is set up by.
 pub const FILES: [&str; 2] = ["log4j-console.properties", "logback-console.xml"];
@@ -10,7 +10,7 @@ pub const FILES: [&str; 2] = ["log4j-console.properties", "logback-console.xml"]
 pub(super) const RULES: &[Rule] = &[Rule {
     code: "logging-file-unknown",
     kinds: CLUSTERS,
-    severity: Severity::Refuse,
+    severity: Severity::Refuse(Cause::NotSupported),
     what: "logConfiguration holds log4j-console.properties and logback-console.xml only",
     why: "The containers read no other file",
     fix: "use log4j-console.properties or logback-console.xml",

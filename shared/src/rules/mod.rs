@@ -11,6 +11,8 @@
 pub mod blue_green;
 pub mod change;
 pub mod configuration;
+pub mod disabled;
+pub mod handbook;
 pub mod ingress;
 pub mod job;
 pub mod logging;
@@ -38,7 +40,7 @@ use serde_json::Value;
 pub use lookup::{Lookup, Lookups, NoLookups};
 pub use report::{Findings, Report, Violation, Warning};
 pub use subject::{BlueGreen, Deployment, Job, SessionJob, Snapshot};
-pub use table::{Check, Kind, Rule, Severity, all};
+pub use table::{Cause, Check, Kind, Rule, Severity, all, rule};
 pub use valid::Valid;
 
 use crate::api::{
@@ -309,6 +311,7 @@ impl Validate for FlinkDeployment {
         let mut report = Report::default();
         let subject = Deployment::new(self, environment);
         table::run_deployment(Kind::FlinkDeployment, &subject, &mut report);
+        disabled::apply(&self.metadata, &subject.config, &mut report);
         report
     }
 
@@ -328,6 +331,7 @@ impl Validate for FlinkSessionJob {
         let mut report = Report::default();
         let subject = SessionJob::new(self, environment);
         table::run_session_job(&subject, &mut report);
+        disabled::apply(&self.metadata, &subject.config, &mut report);
         report
     }
 
@@ -346,6 +350,7 @@ impl Validate for FlinkStateSnapshot {
     fn check(&self, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         table::run_snapshot(&Snapshot::new(self, environment), &mut report);
+        disabled::apply(&self.metadata, &self.effective_config(environment), &mut report);
         report
     }
 
@@ -365,7 +370,14 @@ impl Validate for FlinkBlueGreenDeployment {
 
     fn check(&self, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
-        table::run_blue_green(&BlueGreen::new(self, environment), &mut report);
+        let subject = BlueGreen::new(self, environment);
+        table::run_blue_green(&subject, &mut report);
+        let template = subject.template.as_ref().map(|template| &template.config);
+        disabled::apply(
+            &self.metadata,
+            template.unwrap_or(environment.defaults.global()),
+            &mut report,
+        );
         report
     }
 

@@ -2,7 +2,7 @@
 
 use super::report::Findings;
 use super::subject::Deployment;
-use super::table::{Check, DEPLOYMENTS, Rule, Severity};
+use super::table::{Cause, Check, DEPLOYMENTS, Rule, Severity};
 
 /// Longest name of a cluster: Flink appends to it, and the results must remain names of Services.
 pub const MAX_LENGTH: usize = 45;
@@ -10,7 +10,7 @@ pub const MAX_LENGTH: usize = 45;
 pub(super) const RULES: &[Rule] = &[Rule {
     code: "name-invalid",
     kinds: DEPLOYMENTS,
-    severity: Severity::Refuse,
+    severity: Severity::Refuse(Cause::Invalid),
     what: "The name is at most 45 characters long, of lower-case letters, digits and '-', begins with a letter and does not end with '-'",
     why: "Flink derives names of Services, ConfigMaps and pods from it",
     fix: "choose another name, such as my-job or abc-123",

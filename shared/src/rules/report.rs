@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::table::{Rule, Severity};
+use super::table::{Cause, Rule, Severity, rule};
 
 /// Why a spec is refused: one mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,16 @@ impl Violation {
     #[must_use]
     pub fn text(&self) -> String {
         text(&self.message, &self.fix, &self.code)
+    }
+
+    /// What is wrong with the field, in Kubernetes' words. Findings of the user's own validators are
+    /// [`Cause::Invalid`].
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match rule(&self.code).map(|rule| rule.severity) {
+            Some(Severity::Refuse(cause)) => cause,
+            Some(Severity::Warn) | None => Cause::Invalid,
+        }
     }
 }
 
@@ -140,7 +150,7 @@ impl<'r> Findings<'r> {
     fn push(&mut self, path: String, message: String, fix: String, value: Option<String>) {
         let code = Cow::Borrowed(self.rule.code);
         match self.rule.severity {
-            Severity::Refuse => self.report.violations.push(Violation {
+            Severity::Refuse(_) => self.report.violations.push(Violation {
                 path,
                 code,
                 message,

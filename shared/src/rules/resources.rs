@@ -2,7 +2,7 @@
 
 use super::report::Findings;
 use super::subject::Deployment;
-use super::table::{CLUSTERS, Check, Rule, Severity};
+use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
 use crate::api::{Quantity, Resource, ResourceRequirements};
 use crate::config::options::{JOB_MANAGER_PROCESS_MEMORY, TASK_MANAGER_PROCESS_MEMORY, is_ha_enabled};
 use crate::config::{Amount, FlinkConfig, MemorySize, parse_memory_flink_then_kubernetes};
@@ -12,7 +12,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "memory-missing",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "JobManager and TaskManager have a memory size, from resource.memory, resources.requests.memory, resources.limits.memory or Flink's memory options",
         why: "Flink sizes the JVM's parts by it, and Kubernetes the pod",
         fix: "set resource.memory, such as \"2048m\"",
@@ -22,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "memory-unreadable",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "resource.memory is a size in Flink's or Kubernetes' notation",
         why: "It cannot be understood otherwise",
         fix: MEMORY_FIX,
@@ -32,7 +32,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "memory-impossible",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "Flink's memory model has a solution: the parts of the process fit into its size, and no options contradict each other",
         why: "Flink would refuse to start",
         fix: "give the process more memory, or its parts less",
@@ -42,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "storage-unreadable",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "resource.ephemeralStorage is a Kubernetes quantity",
         why: "It becomes request and limit of the container",
         fix: "write a Kubernetes quantity, such as \"2Gi\"",
@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "quantity-unreadable",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "Every request and limit is a quantity",
         why: "Kubernetes would refuse the pod",
         fix: "write a Kubernetes quantity, such as \"500m\", \"2\" or \"1Gi\"",
@@ -62,7 +62,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "quantity-not-positive",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "Requests and limits of memory and CPU are above 0",
         why: "A process cannot run with none",
         fix: "write an amount above 0",
@@ -72,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "quantity-negative",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "No amount is negative",
         why: "Kubernetes would refuse the pod",
         fix: "write an amount of 0 or more",
@@ -82,7 +82,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "request-above-limit",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "Requests of memory and CPU are not above their limits",
         why: "Kubernetes would refuse the pod",
         fix: "lower the request or raise the limit",
@@ -92,7 +92,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "replicas-invalid",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "replicas is 1 or more",
         why: "A cluster needs a JobManager and a TaskManager; a job is stopped by job.state: suspended",
         fix: "set replicas to 1 or more, or remove it; to stop the job set job.state: suspended",
@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "standby-needs-ha",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "High availability is on where jobManager.replicas is above 1",
         why: "Without it every JobManager would lead",
         fix: "set high-availability.type: kubernetes and high-availability.storageDir, or jobManager.replicas: 1",

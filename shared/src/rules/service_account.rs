@@ -2,12 +2,12 @@
 
 use super::report::Findings;
 use super::subject::Deployment;
-use super::table::{CLUSTERS, Check, Rule, Severity};
+use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
 
 pub(super) const RULES: &[Rule] = &[Rule {
     code: "service-account-missing",
     kinds: CLUSTERS,
-    severity: Severity::Refuse,
+    severity: Severity::Refuse(Cause::Required),
     what: "serviceAccount is given",
     why: "The JobManager creates TaskManager pods and ConfigMaps under it",
     fix: "set serviceAccount to the account that the chart creates (jobServiceAccount.name, \"flink\" unless changed)",

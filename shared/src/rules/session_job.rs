@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::report::Findings;
 use super::subject::{SessionJob, setting};
-use super::table::{Check, Rule, SESSION_JOBS, Severity};
+use super::table::{Cause, Check, Rule, SESSION_JOBS, Severity};
 use crate::config::options::{ALLOWED_SCHEMES, DISALLOW_RESTRICTED_HOSTS};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "session-name-invalid",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "deploymentName is the name of a FlinkDeployment",
         why: "The job is submitted to that cluster",
         fix: "set deploymentName to the name of a session cluster in the same namespace",
@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "job-missing",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "job is given",
         why: "There is nothing to run otherwise",
         fix: "set job, with jarURI and parallelism",
@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "session-change",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "deploymentName stays what it was",
         why: "A job's state is not moved from cluster to cluster",
         fix: "create another FlinkSessionJob for the other cluster",
@@ -41,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "jar-uri-invalid",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "job.jarURI is a URI with a scheme",
         why: "The jar is fetched from there",
         fix: "write a URI such as https://repo.example.com/job.jar, and escape characters that URIs do not allow",
@@ -51,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "jar-scheme-refused",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::NotSupported),
         what: "The scheme of job.jarURI is among kubernetes.operator.user.artifacts.allowed-schemes",
         why: "The jar is fetched by the operator, with the operator's rights",
         fix: "use an allowed scheme, or ask your administrator to extend kubernetes.operator.user.artifacts.allowed-schemes",
@@ -61,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "jar-host-refused",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "The host of an http or https job.jarURI is not an address of this machine or of a private network",
         why: "The jar is fetched from within the cluster, where such an address may be an internal service",
         fix: "use a public host, or ask your administrator to set kubernetes.operator.user.artifacts.disallow-restricted-hosts: false",
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "session-is-application",
         kinds: SESSION_JOBS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "The cluster of a session job is a session cluster",
         why: "An application cluster runs its own job only",
         fix: "name a FlinkDeployment without a job",

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::report::Violation;
-use super::table::{Check, Kind, Rule, Severity};
+use super::table::{Cause, Check, Kind, Rule, Severity};
 
 pub(super) const RULES: &[Rule] = &[Rule {
     code: CODE,
     kinds: &Kind::ALL,
-    severity: Severity::Refuse,
+    severity: Severity::Refuse(Cause::TypeInvalid),
     what: "Every field has the type that the CRD gives it",
     why: "A field of another type cannot be read",
     fix: FIX,

@@ -2,14 +2,14 @@
 
 use super::report::Findings;
 use super::subject::Snapshot;
-use super::table::{Check, Rule, SNAPSHOTS, Severity};
+use super::table::{Cause, Check, Rule, SNAPSHOTS, Severity};
 use crate::api::snapshot::SnapshotState;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "snapshot-kind",
         kinds: SNAPSHOTS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Invalid),
         what: "Exactly one of savepoint and checkpoint is given",
         why: "A snapshot is one or the other",
         fix: "set either savepoint: {} or checkpoint: {}",
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "snapshot-reference-missing",
         kinds: SNAPSHOTS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "jobReference names kind and name of the job, unless savepoint.alreadyExists is true",
         why: "The snapshot is taken of that job",
         fix: "set jobReference.kind to FlinkDeployment or FlinkSessionJob, and jobReference.name",
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "snapshot-target-missing",
         kinds: SNAPSHOTS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::NotFound),
         what: "The resource that jobReference names exists when the snapshot is created",
         why: "There is nothing to take a snapshot of otherwise",
         fix: "name a FlinkDeployment or FlinkSessionJob in the snapshot's own namespace",

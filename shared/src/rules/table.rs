@@ -51,11 +51,56 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What is wrong with a field, in Kubernetes' words: the `reason` of a `StatusCause` (`field.ErrorType` of
+/// `k8s.io/apimachinery`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is missing.
+    Required,
+    /// Its value cannot be.
+    Invalid,
+    /// Its value is none of a fixed set.
+    NotSupported,
+    /// It may not be given, or not so, in this place.
+    Forbidden,
+    /// Its value stands elsewhere already.
+    Duplicate,
+    /// It has another type.
+    TypeInvalid,
+    /// It names what is not there.
+    NotFound,
+    /// It is too long.
+    TooLong,
+}
+
+impl Cause {
+    /// As a `StatusCause` has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "FieldValueRequired",
+            Self::Invalid => "FieldValueInvalid",
+            Self::NotSupported => "FieldValueNotSupported",
+            Self::Forbidden => "FieldValueForbidden",
+            Self::Duplicate => "FieldValueDuplicate",
+            Self::TypeInvalid => "FieldValueTypeInvalid",
+            Self::NotFound => "FieldValueNotFound",
+            Self::TooLong => "FieldValueTooLong",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What follows when a rule finds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The spec is refused.
-    Refuse,
+    Refuse(Cause),
     /// The spec is taken with a warning.
     Warn,
 }
@@ -65,6 +110,8 @@ pub enum Severity {
 pub enum Check {
     /// The rule applies while the object is read; see [`super::shape`].
     Shape,
+    /// The rule applies to what turns warnings off; see [`super::disabled`].
+    Switches,
     /// A `FlinkDeployment`, or the template of a `FlinkBlueGreenDeployment`.
     Deployment(fn(&Deployment<'_>, &mut Findings<'_>)),
     /// The job of an application cluster, or of a session job whose cluster is known.
@@ -99,7 +146,7 @@ pub struct Rule {
 }
 
 /// Rules of one subject.
-const SUBJECTS: [&[Rule]; 13] = [
+const SUBJECTS: [&[Rule]; 14] = [
     super::shape::RULES,
     super::name::RULES,
     super::version::RULES,
@@ -113,11 +160,18 @@ const SUBJECTS: [&[Rule]; 13] = [
     super::session_job::RULES,
     super::snapshot::RULES,
     super::blue_green::RULES,
+    super::disabled::RULES,
 ];
 
 /// Every rule, in the order in which they run.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     SUBJECTS.into_iter().flatten()
+}
+
+/// The rule of this code.
+#[must_use]
+pub fn rule(code: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.code == code)
 }
 
 pub(super) const DEPLOYMENTS: &[Kind] = &[Kind::FlinkDeployment];

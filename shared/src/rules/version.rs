@@ -2,14 +2,14 @@
 
 use super::report::Findings;
 use super::subject::Deployment;
-use super::table::{CLUSTERS, Check, DEPLOYMENTS, Rule, Severity};
+use super::table::{CLUSTERS, Cause, Check, DEPLOYMENTS, Rule, Severity};
 use crate::api::{FlinkVersion, JobState, UpgradeMode};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "version-missing",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Required),
         what: "flinkVersion is given",
         why: "The names of options and the way to start a cluster depend on it",
         fix: "set flinkVersion to the version in the image, such as v1_20",
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "version-unsupported",
         kinds: CLUSTERS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::NotSupported),
         what: "flinkVersion is v1_15 or newer",
         why: "Older versions lack what savepoints and last-state upgrades need",
         fix: "move the job to Flink 1.15 or newer",
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "version-change-while-suspended",
         kinds: DEPLOYMENTS,
-        severity: Severity::Refuse,
+        severity: Severity::Refuse(Cause::Forbidden),
         what: "flinkVersion stays while the job is suspended by last-state",
         why: "High-availability metadata of one Flink version cannot be read by another",
         fix: "resume the job with the old version first, then change the version",

@@ -63,6 +63,7 @@ pub fn cases() -> Vec<Case> {
     resources::memory(&mut table);
     resources::quantities(&mut table);
     changes(&mut table);
+    other_kinds::switches(&mut table);
     other_kinds::session_jobs(&mut table);
     other_kinds::snapshots(&mut table);
     other_kinds::blue_green(&mut table);

@@ -102,3 +102,38 @@ pub(super) fn blue_green(table: &mut Table) {
         &["spec.template.spec.job"],
     );
 }
+
+/// What turns warnings off. The deprecated version shows that a code counts.
+pub(super) fn switches(table: &mut Table) {
+    const ANNOTATION: &str = "metadata.annotations[sluice.flink.apache.org/disable-warnings]";
+    let annotated = |codes: &str| {
+        json!({
+            "metadata": { "annotations": { "sluice.flink.apache.org/disable-warnings": codes } },
+            "spec": { "flinkVersion": "v1_17" },
+        })
+    };
+    table
+        .rule("warning-code-unknown", Kind::FlinkDeployment)
+        .object(annotated("version-deprecated"), &[])
+        .object(annotated(" resource-ignored,version-deprecated ,"), &[])
+        .object(annotated("version-deprecated;nonsense"), &[ANNOTATION])
+        .object(annotated("version-deprecatd,version-deprecated"), &[ANNOTATION])
+        .object(annotated("version-deprecated,version-missing"), &[ANNOTATION])
+        .object(annotated("version-deprecated,nonsense,warning-code-unknown"), &[])
+        .spec(
+            &json!({ "flinkVersion": "v1_17", "flinkConfiguration": {
+                "kubernetes.operator.warnings.disabled": "version-deprecated, Version-Deprecated",
+            } }),
+            &["spec.flinkConfiguration[kubernetes.operator.warnings.disabled]"],
+        );
+    for kind in [
+        Kind::FlinkSessionJob,
+        Kind::FlinkStateSnapshot,
+        Kind::FlinkBlueGreenDeployment,
+    ] {
+        table.rule("warning-code-unknown", kind).object(
+            json!({ "metadata": { "annotations": { "sluice.flink.apache.org/disable-warnings": "nonsense" } } }),
+            &[ANNOTATION],
+        );
+    }
+}

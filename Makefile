@@ -46,7 +46,7 @@ build: setup ## Builds the static release binaries
 .PHONY: lint
 lint: setup ## Formatting, Clippy, documentation, generated files
 	@$(step) "Check the formatting" cargo fmt --all --check
-	$(step) "Clippy" cargo clippy --quiet --workspace --all-targets --locked -- --deny warnings
+	$(step) "Clippy" cargo clippy --quiet --workspace --all-targets --all-features --locked -- --deny warnings
 	$(step) "Documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc --quiet --workspace --no-deps --locked
 	$(step) "Generated manifests" deploy/kustomize/generate.sh --check
 
@@ -62,7 +62,7 @@ deny: setup ## Licences, sources and duplicates of the dependencies (installs ca
 
 .PHONY: test-unit
 test-unit: setup ## Unit, property and in-process tests
-	@$(step) "Unit tests" cargo test --quiet --workspace --exclude sluice-e2e --locked
+	@$(step) "Unit tests" cargo test --quiet --workspace --locked
 
 .PHONY: test-chart
 test-chart: setup ## The Helm chart, without a cluster
@@ -80,7 +80,8 @@ test-images: setup ## The images' contents
 test-e2e: up ## Sluice on the real cluster with real Flink
 	@$(step) "Chart on the cluster" $(on_cluster) tests/chart/test.sh --cluster
 	printf '\n==> %s\n' "End-to-end tests"
-	$(on_cluster) cargo test --package sluice-e2e --tests --locked -- --test-threads=1
+	# The whole workspace as in the unit tests: with one package alone Cargo would choose other features and compile it all again.
+	$(on_cluster) cargo test --workspace --features sluice-e2e/cluster --test e2e --locked -- --test-threads=1
 
 bench := cargo run --quiet --package sluice-e2e --bin bench --
 

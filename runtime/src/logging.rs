@@ -31,12 +31,16 @@ pub enum LoggingError {
     Twice(String),
 }
 
+/// kube puts a span around each reconciliation that repeats the object's name, which our own lines have. What the user's
+/// filter says comes later and wins.
+const QUIET: &str = "kube_runtime=warn";
+
 /// Sets up the log of this process: lines in `format`, those that `filter` lets pass.
 ///
 /// # Errors
 /// When the filter does not parse, or on a second call.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
-    let env_filter = EnvFilter::try_new(filter).map_err(|e| LoggingError::Filter {
+    let env_filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|e| LoggingError::Filter {
         filter: filter.to_owned(),
         reason: e.to_string(),
     })?;

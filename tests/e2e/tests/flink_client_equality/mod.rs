@@ -26,9 +26,9 @@ use sluice_e2e::{Failure, Outcome, command};
 use sluice_shared::api::FlinkDeployment;
 use sluice_shared::config::{DefaultConfiguration, options};
 
-use objects::{Found, Objects, add, differences, normalised};
-use spec::spec;
-use table::DIFFERENCES;
+use self::objects::{Found, Objects, add, differences, normalised};
+use self::spec::spec;
+use self::table::DIFFERENCES;
 
 /// Name of the cluster.
 const NAME: &str = "equal";

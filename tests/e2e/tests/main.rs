@@ -1,0 +1,13 @@
+//! Sluice on the real cluster with real Flink. One program, linked once; `make test-e2e` runs it, one test after the other.
+//!
+//! It is built with the feature `cluster` only, so that `cargo test --workspace` needs no cluster.
+
+mod admission;
+mod api_server;
+mod cert_manager;
+mod chaos;
+mod flink_2;
+mod flink_client_equality;
+mod lifecycle;
+mod standby;
+mod trouble;

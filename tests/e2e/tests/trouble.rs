@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use sluice_e2e::cluster::{TestNamespace, client};
 use sluice_e2e::command::apply;
-use sluice_e2e::fixtures::{tiny, with};
+use sluice_e2e::fixtures::{TINY_JOB, tiny, with};
 use sluice_e2e::wait::{Seen, until};
 use sluice_e2e::{Outcome, objects, sluice};
 use sluice_shared::api::status::JobManagerDeploymentStatus;
@@ -82,7 +82,13 @@ async fn told(client: &Client, namespace: &str, name: &str) -> Outcome<(String, 
     &["FailedMount"],
     "no-such-secret"
 )]
-#[case::memory("memory", "/spec/job/args", json!(["--main-megabytes", "2048"]), &["OOMKilled"], "more memory than its limit")]
+#[case::memory(
+    "memory",
+    "/spec/job",
+    json!({ "jarURI": TINY_JOB, "parallelism": 1, "upgradeMode": "stateless", "args": ["--main-megabytes", "2048"] }),
+    &["OOMKilled"],
+    "more memory than its limit"
+)]
 #[tokio::test]
 async fn is_named_in_status_and_event(
     #[case] name: &str,
@@ -94,7 +100,13 @@ async fn is_named_in_status_and_event(
     sluice::ensure_installed().await?;
     let client = client().await?;
     let namespace = TestNamespace::create(&client, &format!("trouble-{name}")).await?;
-    apply(&namespace.name, &with(tiny(name), pointer, value).to_string())
+    // So that a JVM does not refuse what only the container's limit shall.
+    let resource = with(
+        tiny(name),
+        "/spec/flinkConfiguration/env.java.opts.jobmanager",
+        json!("-XX:MaxDirectMemorySize=4g"),
+    );
+    apply(&namespace.name, &with(resource, pointer, value).to_string())
         .await?
         .succeeded("kubectl apply")?;
     assert_told(&client, &namespace.name, name, reasons, text).await?;

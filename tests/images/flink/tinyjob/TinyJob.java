@@ -1,6 +1,8 @@
-import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.flink.api.common.accumulators.LongCounter;
@@ -11,7 +13,6 @@ import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
-import sun.misc.Unsafe;
 
 /**
  * A job for tests that starts fast and costs little: a sequence, a map that sleeps, a count per key in keyed state. Every
@@ -26,7 +27,7 @@ import sun.misc.Unsafe;
  *   <li>{@code fail-after}: a map subtask throws after that many records of one attempt; never by default
  *   <li>{@code fail-attempts}: only that many attempts fail, 1 by default
  *   <li>{@code fail-main}: {@code true} lets main throw before there is a job
- *   <li>{@code main-megabytes}: main takes that much memory outside of the heap first, as a native library would
+ *   <li>{@code main-megabytes}: main takes that much memory outside of the heap first; needs as much of -XX:MaxDirectMemorySize
  *   <li>{@code name}: the job's name
  * </ul>
  *
@@ -34,6 +35,8 @@ import sun.misc.Unsafe;
  * sum over keys of the counts that were found in state: above 0 only when the job started from a snapshot.
  */
 public final class TinyJob {
+    private static final List<ByteBuffer> TAKEN = new ArrayList<>();
+
     private TinyJob() {}
 
     /** Builds and runs the job. */
@@ -67,13 +70,10 @@ public final class TinyJob {
         env.execute(options.getOrDefault("name", "TinyJob"));
     }
 
-    /** Neither the heap's size nor that of direct buffers bounds this: only the container's limit does. */
-    private static void takeMemory(long megabytes) throws ReflectiveOperationException {
-        Field field = Unsafe.class.getDeclaredField("theUnsafe");
-        field.setAccessible(true);
-        Unsafe unsafe = (Unsafe) field.get(null);
+    /** Keeps the memory; zeroing it makes it real. */
+    private static void takeMemory(long megabytes) {
         for (long i = 0; i < megabytes; i++) {
-            unsafe.setMemory(unsafe.allocateMemory(1 << 20), 1 << 20, (byte) 1);
+            TAKEN.add(ByteBuffer.allocateDirect(1 << 20));
         }
     }
 

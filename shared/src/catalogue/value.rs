@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Entry, Problem};
 use crate::api::FlinkVersion;
-use crate::config::{Map, MemorySize, OptionValue, is_sensitive_key, parse_duration, split};
+use crate::config::{DurationError, Map, MemorySize, OptionValue, is_sensitive_key, parse_duration, split};
 
 /// Who reads values, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,7 +267,12 @@ fn problem(key: &str, option: &Entry, text: &str, read: &str, grammar: Grammar) 
             "write a whole number and a unit, such as \"10 s\", \"5 min\" or \"1 d\"".to_owned(),
         ),
         "Duration" => (
-            "is no duration".to_owned(),
+            match parse_duration(read) {
+                Err(DurationError::Unit { unit }) if !is_sensitive_key(key) && unit.len() < SHOWN => {
+                    format!("is no duration: \"{unit}\" is no unit of time")
+                }
+                _ => "is no duration".to_owned(),
+            },
             "write a whole number and a unit, such as \"10 s\", \"5 min\" or \"1 d\"".to_owned(),
         ),
         "MemorySize" => (

@@ -75,6 +75,12 @@ fn known(key: &str) -> Option<&'static Known> {
         .or_else(|| ALL.iter().find(|option| option.aliases.contains(&key)))
 }
 
+/// Whether `key` is a spelling of an option that is read here.
+#[must_use]
+pub fn is_known(key: &str) -> bool {
+    known(key).is_some()
+}
+
 /// Whether `text` is of the type of the option `key`, in whichever spelling. Nothing is wrong with unknown keys.
 ///
 /// # Errors

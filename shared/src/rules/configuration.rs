@@ -1,5 +1,6 @@
 //! `spec.flinkConfiguration`.
 
+use super::options::add_unreadable;
 use super::report::Findings;
 use super::subject::{Deployment, SessionJob, setting};
 use super::table::{CLUSTERS, Cause, Check, Rule, SESSION_JOBS, Severity};
@@ -8,7 +9,7 @@ use crate::config::options::{
     AUTOSCALER_PREFIX, HA_CLUSTER_ID, HEALTH_CHECK_ENABLED, JM_DEPLOYMENT_RECOVERY_ENABLED, KUBERNETES_CLUSTER_ID,
     KUBERNETES_NAMESPACE, OPERATOR_PREFIX, ROLLBACK_ENABLED, is_ha_enabled,
 };
-use crate::config::{ConfigError, FlattenError, FlinkConfig, options, redact};
+use crate::config::{FlattenError, options};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -140,26 +141,14 @@ fn forbidden_keys_are_absent(subject: &Deployment<'_>, findings: &mut Findings<'
 
 fn values_are_readable(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     if let Ok(written) = &subject.written {
-        add_unreadable(subject.root, written, findings);
+        add_unreadable(subject.root, written, subject.spec.flink_version, findings);
     }
 }
 
 fn job_values_are_readable(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
     if let Ok(written) = &subject.written {
-        add_unreadable("spec", written, findings);
-    }
-}
-
-fn add_unreadable(root: &str, written: &FlinkConfig, findings: &mut Findings<'_>) {
-    for (key, text) in written.iter() {
-        if let Err(ConfigError::Value { problem, .. }) = options::check(key, text) {
-            findings.add_value(
-                format!("{root}.flinkConfiguration[{key}]"),
-                redact(key, text),
-                problem,
-                "write a value of the option's type",
-            );
-        }
+        let version = subject.cluster.found().and_then(|cluster| cluster.spec.flink_version);
+        add_unreadable("spec", written, version, findings);
     }
 }
 

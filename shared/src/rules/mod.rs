@@ -18,6 +18,7 @@ pub mod job;
 pub mod logging;
 mod lookup;
 pub mod name;
+pub mod options;
 mod report;
 pub mod resources;
 pub mod service_account;

@@ -146,11 +146,12 @@ pub struct Rule {
 }
 
 /// Rules of one subject.
-const SUBJECTS: [&[Rule]; 14] = [
+const SUBJECTS: [&[Rule]; 15] = [
     super::shape::RULES,
     super::name::RULES,
     super::version::RULES,
     super::configuration::RULES,
+    super::options::RULES,
     super::ingress::RULES,
     super::logging::RULES,
     super::job::RULES,

@@ -1,5 +1,6 @@
 //! What each rule finds, and what it lets pass.
 
+mod options;
 mod other_kinds;
 mod resources;
 
@@ -58,6 +59,7 @@ pub fn cases() -> Vec<Case> {
     };
     shape_and_names(&mut table);
     configuration(&mut table);
+    options::keys(&mut table);
     ingress_and_logging(&mut table);
     jobs(&mut table);
     resources::memory(&mut table);
@@ -118,7 +120,10 @@ fn configuration(table: &mut Table) {
             &json!({ "flinkConfiguration": { "a": { "b": [["c"]] } } }),
             &["spec.flinkConfiguration[a.b]"],
         )
-        .spec(&json!({ "flinkConfiguration": { "a": { "b": ["c", 1] } } }), &[]);
+        .spec(
+            &json!({ "flinkConfiguration": { "pipeline": { "jars": ["c", 1] } } }),
+            &[],
+        );
     table
         .rule("job-config-shape", Kind::FlinkSessionJob)
         .spec(&json!({ "flinkConfiguration": ["a"] }), &["spec.flinkConfiguration"]);
@@ -155,7 +160,7 @@ fn configuration(table: &mut Table) {
             &["spec.flinkConfiguration[kubernetes.operator.savepoint.format.type]"],
         )
         .spec(
-            &json!({ "flinkConfiguration": { "execution.checkpointing.interval": "5 min", "anything": "goes" } }),
+            &json!({ "flinkConfiguration": { "execution.checkpointing.interval": "5 min", "fs.anything": "goes" } }),
             &[],
         );
     table.rule("job-config-value", Kind::FlinkSessionJob).spec(

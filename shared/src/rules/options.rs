@@ -1,0 +1,232 @@
+//! Keys of `spec.flinkConfiguration` against the catalogue of options.
+
+use super::report::Findings;
+use super::subject::{Deployment, SessionJob};
+use super::table::{CLUSTERS, Check, Rule, SESSION_JOBS, Severity};
+use crate::api::FlinkVersion;
+use crate::catalogue::{self, Elsewhere, Known};
+use crate::config::options::{
+    self, AUTOSCALER_PREFIX, HA_CLUSTER_ID, KUBERNETES_CLUSTER_ID, KUBERNETES_NAMESPACE, OPERATOR_PREFIX,
+};
+use crate::config::{ConfigError, FlinkConfig, redact};
+
+const UNKNOWN: &str = "Keys are options of Flink or the operator, or lie below a prefix that a plugin reads";
+const UNKNOWN_WHY: &str =
+    "Flink ignores a key that it does not know: a misspelt option has no effect, and nothing says so";
+const UNKNOWN_FIX: &str = "remove the key, unless your own code or a plugin reads it";
+const DEPRECATED: &str = "Options are written as the Flink version spells them, not by a deprecated key";
+const DEPRECATED_WHY: &str =
+    "Deprecated keys go with a later Flink version, and lose against the present key where both are set";
+const DEPRECATED_FIX: &str = "write the option's present key";
+const VERSION: &str = "Options exist in the Flink version of the resource";
+const VERSION_WHY: &str = "Flink ignores options that it no longer knows or does not know yet";
+const VERSION_FIX: &str = "remove the key: it has no effect";
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "config-unknown",
+        kinds: CLUSTERS,
+        severity: Severity::Warn,
+        what: UNKNOWN,
+        why: UNKNOWN_WHY,
+        fix: UNKNOWN_FIX,
+        since: "0.1",
+        check: Check::Deployment(|subject, findings| on_deployment(subject, findings, unknown)),
+    },
+    Rule {
+        code: "job-config-unknown",
+        kinds: SESSION_JOBS,
+        severity: Severity::Warn,
+        what: UNKNOWN,
+        why: UNKNOWN_WHY,
+        fix: UNKNOWN_FIX,
+        since: "0.1",
+        check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, unknown)),
+    },
+    Rule {
+        code: "config-deprecated",
+        kinds: CLUSTERS,
+        severity: Severity::Warn,
+        what: DEPRECATED,
+        why: DEPRECATED_WHY,
+        fix: DEPRECATED_FIX,
+        since: "0.1",
+        check: Check::Deployment(|subject, findings| on_deployment(subject, findings, deprecated)),
+    },
+    Rule {
+        code: "job-config-deprecated",
+        kinds: SESSION_JOBS,
+        severity: Severity::Warn,
+        what: DEPRECATED,
+        why: DEPRECATED_WHY,
+        fix: DEPRECATED_FIX,
+        since: "0.1",
+        check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, deprecated)),
+    },
+    Rule {
+        code: "config-version",
+        kinds: CLUSTERS,
+        severity: Severity::Warn,
+        what: VERSION,
+        why: VERSION_WHY,
+        fix: VERSION_FIX,
+        since: "0.1",
+        check: Check::Deployment(|subject, findings| on_deployment(subject, findings, other_version)),
+    },
+    Rule {
+        code: "job-config-version",
+        kinds: SESSION_JOBS,
+        severity: Severity::Warn,
+        what: VERSION,
+        why: VERSION_WHY,
+        fix: VERSION_FIX,
+        since: "0.1",
+        check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, other_version)),
+    },
+];
+
+/// Findings of one rule on one object. What a huge configuration costs is bounded, and so is what it says.
+const MOST_FINDINGS: usize = 20;
+
+const FORBIDDEN: [&str; 3] = [KUBERNETES_NAMESPACE.key, KUBERNETES_CLUSTER_ID.key, HA_CLUSTER_ID.key];
+
+/// What is to be said of a key: what is wrong, and what to do.
+type Judgement = (String, String);
+type Judge = fn(&FlinkConfig, &str, Option<FlinkVersion>) -> Option<Judgement>;
+
+fn on_deployment(subject: &Deployment<'_>, findings: &mut Findings<'_>, judge: Judge) {
+    if let Ok(written) = &subject.written {
+        each_key(subject.root, written, subject.spec.flink_version, findings, judge);
+    }
+}
+
+fn on_session_job(subject: &SessionJob<'_>, findings: &mut Findings<'_>, judge: Judge) {
+    if let Ok(written) = &subject.written {
+        let version = subject.cluster.found().and_then(|cluster| cluster.spec.flink_version);
+        each_key("spec", written, version, findings, judge);
+    }
+}
+
+fn each_key(
+    root: &str,
+    written: &FlinkConfig,
+    version: Option<FlinkVersion>,
+    findings: &mut Findings<'_>,
+    judge: Judge,
+) {
+    // Other rules speak of versions that are too old; of newer ones nothing is known.
+    if version.is_some_and(|version| !version.is_supported() || version > catalogue::NEWEST) {
+        return;
+    }
+    let found = written
+        .iter()
+        .filter_map(|(key, _)| Some((key, judge(written, key, version)?)))
+        .take(MOST_FINDINGS);
+    for (key, (message, fix)) in found {
+        findings.add_with_fix(format!("{root}.flinkConfiguration[{key}]"), message, fix);
+    }
+}
+
+fn unknown(_: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> Option<Judgement> {
+    let is_known = match version {
+        Some(version) => catalogue::lookup(key, version) != Known::Unknown,
+        None => catalogue::is_known(key),
+    };
+    if is_known || options::is_known(key) {
+        return None;
+    }
+    let who = match version {
+        _ if is_of_operator(key) => "the operator".to_owned(),
+        Some(version) => flink(version),
+        None => "Flink".to_owned(),
+    };
+    let fix = match catalogue::nearest(key, version.unwrap_or(catalogue::NEWEST)) {
+        Some(option) => format!("did you mean {option}? Then write that"),
+        None => UNKNOWN_FIX.to_owned(),
+    };
+    Some((format!("{who} has no option of this name"), fix))
+}
+
+fn deprecated(written: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> Option<Judgement> {
+    let version = version?;
+    let Known::Spelling { of, deprecated: true } = catalogue::lookup(key, version) else {
+        return None;
+    };
+    let keys: Vec<&str> = of.iter().map(catalogue::Entry::key).collect();
+    // These are not to be written in any spelling: another rule says so.
+    if keys.iter().any(|key| FORBIDDEN.contains(key)) {
+        return None;
+    }
+    let whose = if of.iter().any(catalogue::Entry::is_of_operator) {
+        String::new()
+    } else {
+        format!(" in {}", flink(version))
+    };
+    Some(match keys.iter().find(|key| written.contains(key)) {
+        Some(present) if keys.len() == 1 => (
+            format!("this key is deprecated{whose}, and has no effect beside {present}"),
+            "remove the key".to_owned(),
+        ),
+        _ => (
+            format!("this key is deprecated{whose}"),
+            format!("write {} instead", keys.join(" and ")),
+        ),
+    })
+}
+
+fn other_version(_: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> Option<Judgement> {
+    let version = version?;
+    let Known::Elsewhere(Elsewhere {
+        first,
+        last,
+        gone,
+        replacement,
+    }) = catalogue::lookup(key, version)
+    else {
+        return None;
+    };
+    let flink = flink(version);
+    let message = if gone {
+        format!("{flink} no longer has this option; Flink {last} was the last")
+    } else {
+        format!("{flink} does not have this option; Flink {first} is the first")
+    };
+    let fix = match replacement {
+        Some(option) => format!("write {option} instead"),
+        None => VERSION_FIX.to_owned(),
+    };
+    Some((message, fix))
+}
+
+fn is_of_operator(key: &str) -> bool {
+    key.starts_with(OPERATOR_PREFIX) || key.starts_with(AUTOSCALER_PREFIX)
+}
+
+fn flink(version: FlinkVersion) -> String {
+    let (major, minor) = version.number();
+    format!("Flink {major}.{minor}")
+}
+
+/// Finds values that Flink of `version`, or the controller, cannot read.
+pub(super) fn add_unreadable(
+    root: &str,
+    written: &FlinkConfig,
+    version: Option<FlinkVersion>,
+    findings: &mut Findings<'_>,
+) {
+    for (key, text) in written.iter() {
+        let (message, fix) = match (catalogue::check(key, text, version), options::check(key, text)) {
+            (Err(problem), _) => (problem.message, problem.fix),
+            (Ok(()), Err(ConfigError::Value { problem, .. })) => {
+                (problem, "write a value of the option's type".to_owned())
+            }
+            (Ok(()), _) => continue,
+        };
+        findings.add_value(
+            format!("{root}.flinkConfiguration[{key}]"),
+            redact(key, text),
+            message,
+            fix,
+        );
+    }
+}

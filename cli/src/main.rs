@@ -2,8 +2,10 @@
 //!
 //! Exit codes: 0 all is well, 1 `lint` refuses something, 2 it could not run.
 
+mod check;
 mod explain;
 mod lint;
+mod output;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,10 +39,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Lint(arguments) => lint::run(&arguments).map(|outcome| match outcome {
-            lint::Outcome::Clean => ExitCode::SUCCESS,
-            lint::Outcome::Refused => ExitCode::FAILURE,
-        }),
+        Command::Lint(arguments) => lint::run(&arguments).map(|outcome| ExitCode::from(outcome.code())),
         Command::Explain(arguments) => explain::run(&arguments).map(|text| {
             print!("{text}");
             ExitCode::SUCCESS

@@ -1,0 +1,205 @@
+//! The webhook's rules on objects that come from elsewhere than the API server's requests.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+use sluice_shared::api::{FlinkDeployment, FlinkSessionJob};
+use sluice_shared::config::DefaultConfiguration;
+use sluice_shared::defaults::apply;
+use sluice_shared::rules::{
+    Environment, Kind, Lookup, Lookups, Report, Violation, Warning, mutate_json, shape, validate_json,
+};
+
+/// Namespace and name.
+type Key = (String, String);
+
+/// The objects that are judged together know of each other.
+#[derive(Debug, Default)]
+pub struct Objects {
+    deployments: HashMap<Key, Arc<FlinkDeployment>>,
+    session_jobs: HashMap<Key, Arc<FlinkSessionJob>>,
+    /// Whether what is not here does not exist: of a cluster all is known, of files nobody knows what else there is.
+    complete: bool,
+    namespaces: BTreeMap<String, Arc<BTreeMap<String, String>>>,
+}
+
+impl Objects {
+    /// The objects of a cluster: what is not among them does not exist.
+    #[cfg(test)]
+    pub fn all_there_are() -> Self {
+        Self {
+            complete: true,
+            ..Self::default()
+        }
+    }
+
+    /// Adds `object`; one that cannot be read as its kind is left out.
+    pub fn add(&mut self, kind: Kind, object: &Value) {
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let key = (text("namespace"), text("name"));
+        match kind {
+            Kind::FlinkDeployment => {
+                if let (Some(object), _) = shape::read(object) {
+                    self.deployments.insert(key, Arc::new(object));
+                }
+            }
+            Kind::FlinkSessionJob => {
+                if let (Some(object), _) = shape::read(object) {
+                    self.session_jobs.insert(key, Arc::new(object));
+                }
+            }
+            Kind::FlinkStateSnapshot | Kind::FlinkBlueGreenDeployment => {}
+        }
+    }
+
+    fn find<T>(&self, objects: &HashMap<Key, Arc<T>>, namespace: &str, name: &str) -> Lookup<T> {
+        match objects.get(&(namespace.to_owned(), name.to_owned())) {
+            Some(object) => Lookup::Found(Arc::clone(object)),
+            None if self.complete => Lookup::Missing,
+            None => Lookup::Unknown,
+        }
+    }
+}
+
+impl Lookups for Objects {
+    fn deployment(&self, namespace: &str, name: &str) -> Lookup<FlinkDeployment> {
+        self.find(&self.deployments, namespace, name)
+    }
+
+    fn session_job(&self, namespace: &str, name: &str) -> Lookup<FlinkSessionJob> {
+        self.find(&self.session_jobs, namespace, name)
+    }
+
+    fn namespace_labels(&self, namespace: &str) -> Lookup<BTreeMap<String, String>> {
+        self.namespaces
+            .get(namespace)
+            .map_or(Lookup::Unknown, |labels| Lookup::Found(Arc::clone(labels)))
+    }
+}
+
+/// What admission would say of `object` as a new one: what is filled in on its way in is filled in here too.
+pub fn judge(kind: Kind, object: &Value, environment: &Environment<'_>) -> Report {
+    let mutation = mutate_json(kind, object, None, environment);
+    if !mutation.report.is_valid() {
+        return mutation.report;
+    }
+    let mut filled = object.clone();
+    // A patch fails on metadata that is no map, which the rules say.
+    if apply(&mutation.patch, &mut filled).is_err() {
+        filled.clone_from(object);
+    }
+    let mut report = mutation.report;
+    report.extend(validate_json(kind, &filled, None, environment));
+    report
+}
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Only to be recorded.
+    Note,
+    /// Legal but will hurt.
+    Warning,
+    /// Refused.
+    Error,
+}
+
+impl Level {
+    /// As it is written, and as SARIF has it too.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it weighs.
+    pub level: Level,
+    /// Which field, which code, what is wrong, and what to do.
+    pub violation: Violation,
+}
+
+/// How reports become findings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Levels {
+    /// Warnings count as errors.
+    pub warnings_as_errors: bool,
+    /// What is only recorded is shown too.
+    pub notes: bool,
+}
+
+impl Levels {
+    /// What `report` holds, errors first.
+    pub fn findings(self, report: Report) -> Vec<Finding> {
+        let warning = if self.warnings_as_errors {
+            Level::Error
+        } else {
+            Level::Warning
+        };
+        let errors = report.violations.into_iter().map(|violation| Finding {
+            level: Level::Error,
+            violation,
+        });
+        let warnings = report.warnings.into_iter().map(|found| worded(warning, found));
+        let notes = report.audit.into_iter().filter(|_| self.notes);
+        errors
+            .chain(warnings)
+            .chain(notes.map(|found| worded(Level::Note, found)))
+            .collect()
+    }
+}
+
+fn worded(level: Level, found: Warning) -> Finding {
+    let Warning {
+        path,
+        code,
+        message,
+        fix,
+    } = found;
+    Finding {
+        level,
+        violation: Violation {
+            path,
+            code,
+            message,
+            fix,
+            value: None,
+        },
+    }
+}
+
+/// An object in the namespace that it belongs to where it names none itself, as the API server fills it in.
+pub fn in_namespace(mut object: Value, namespace: &str) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let absent = metadata
+            .get("namespace")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty);
+        if absent {
+            metadata.insert("namespace".to_owned(), namespace.into());
+        }
+    }
+    object
+}
+
+/// The rules' environment.
+pub fn environment<'a>(defaults: &'a DefaultConfiguration, objects: &'a Objects) -> Environment<'a> {
+    Environment::new(defaults, objects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_no_file_may_exist_and_what_is_not_in_the_cluster_does_not() {
+        assert_eq!(Objects::default().deployment("a", "b"), Lookup::Unknown);
+        assert_eq!(Objects::all_there_are().deployment("a", "b"), Lookup::Missing);
+    }
+}

@@ -1,0 +1,175 @@
+//! `sluice lint`: the webhook's rules on files.
+
+pub mod documents;
+pub mod node;
+pub mod sources;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::Value;
+use sluice_runtime::config_dir;
+use sluice_shared::config::DefaultConfiguration;
+
+use crate::check::{Levels, Objects, environment, in_namespace, judge};
+use crate::output::{Checked, Format, Outcome, Problem, Results};
+
+use documents::{Document, NoYaml};
+use sources::Sources;
+
+/// What to lint, and under which defaults.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Files of YAML or JSON documents, folders with such files (*.yaml, *.yml, *.json), or "-" for standard input.
+    /// Documents of other kinds are left out.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Namespace of objects that name none.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What `lint` and `audit` have in common.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Folder with the operator's config.yaml or flink-conf.yaml, whose defaults count as they do in the cluster.
+    #[arg(long, value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Count warnings as errors.
+    #[arg(long)]
+    pub warnings_as_errors: bool,
+}
+
+impl Common {
+    /// The operator's configuration.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn defaults(&self) -> Result<DefaultConfiguration, String> {
+        let defaults = config_dir::load(self.config_dir.as_deref()).map_err(|error| error.to_string())?;
+        Ok(defaults.configuration)
+    }
+
+    /// Prints what `command` found: results on standard output, what could not be judged on standard error too.
+    ///
+    /// # Errors
+    /// When the results cannot be written in the form that is asked for.
+    pub fn print(&self, command: &str, results: &Results) -> Result<Outcome, String> {
+        print!("{}", results.render(command, self.format)?);
+        for problem in &results.problems {
+            eprintln!("sluice: {problem}");
+        }
+        Ok(results.outcome())
+    }
+}
+
+/// Lints and prints.
+///
+/// # Errors
+/// When the operator's configuration cannot be read.
+pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
+    let defaults = arguments.common.defaults()?;
+    let sources = Sources::find(&arguments.paths);
+    for folder in &sources.templates {
+        eprintln!(
+            "sluice: {} holds a chart's templates and is left out; lint what `helm template` makes of it",
+            folder.display()
+        );
+    }
+    let mut input = Input::default();
+    for unreadable in sources.unreadable {
+        input.fail(unreadable);
+    }
+    for path in &sources.files {
+        match sources::read(path) {
+            Ok((name, text)) => input.add(&name, &text),
+            Err(unreadable) => input.fail(unreadable),
+        }
+    }
+    let levels = Levels {
+        warnings_as_errors: arguments.common.warnings_as_errors,
+        notes: false,
+    };
+    let results = input.lint(&arguments.namespace, &defaults, levels);
+    arguments.common.print("lint", &results)
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+struct Input {
+    /// File and object.
+    documents: Vec<(String, Document)>,
+    problems: Vec<Problem>,
+    others: usize,
+}
+
+impl Input {
+    fn add(&mut self, file: &str, text: &str) {
+        match documents::parse(text) {
+            Ok(found) => {
+                self.others += found.others;
+                let ours = found.ours.into_iter();
+                self.documents.extend(ours.map(|document| (file.to_owned(), document)));
+            }
+            Err(NoYaml { position, reason }) => self.problems.push(Problem {
+                place: file.to_owned(),
+                position,
+                reason: format!("no YAML: {reason}"),
+            }),
+        }
+    }
+
+    fn fail(&mut self, unreadable: sources::Unreadable) {
+        self.problems.push(Problem {
+            place: unreadable.path,
+            position: None,
+            reason: unreadable.reason,
+        });
+    }
+
+    fn lint(self, namespace: &str, defaults: &DefaultConfiguration, levels: Levels) -> Results {
+        let objects: Vec<(String, Document, Value)> = self
+            .documents
+            .into_iter()
+            .map(|(file, document)| {
+                let object = in_namespace(document.node.to_value(), namespace);
+                (file, document, object)
+            })
+            .collect();
+        let mut known = Objects::default();
+        for (_, document, object) in &objects {
+            known.add(document.kind, object);
+        }
+        let environment = environment(defaults, &known);
+        let checked = objects.into_iter().map(|(file, Document { kind, node }, object)| {
+            let metadata = |field: &str| object["metadata"][field].as_str();
+            let findings = levels.findings(judge(kind, &object, &environment));
+            Checked {
+                kind,
+                namespace: metadata("namespace").unwrap_or(namespace).to_owned(),
+                name: metadata("name")
+                    .or(metadata("generateName"))
+                    .unwrap_or("(no name)")
+                    .to_owned(),
+                file: Some(file),
+                findings: findings
+                    .into_iter()
+                    .map(|finding| (node.locate(&finding.violation.path), finding))
+                    .collect(),
+            }
+        });
+        Results {
+            checked: checked.collect(),
+            problems: self.problems,
+            others: self.others,
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! Every option that Flink 1.15 to 2.3 and the operator know: type, default, other spellings, values, versions.
 //!
 //! The data is generated from Flink's own distributions by `shared/catalogue/generate.py` (`make catalogue`) and lies in
-//! the binary as text, ordered by key. A look-up is a binary search in that text: nothing is parsed at start, and nothing
-//! is kept in memory. [`check`] reads values as Flink does; `vectors.tsv` holds what the real Flink said.
+//! the binary as text, a line for each. An index of lines by key is made on first use (90 KB, less than a millisecond); the
+//! columns of a line are read when somebody asks. [`check`] reads values as Flink does; `vectors.tsv` holds what the real Flink said.
 
 mod nearest;
 mod table;
@@ -95,10 +95,11 @@ fn is_free(key: &str, version: FlinkVersion) -> bool {
                     .is_some_and(|of| table::find(of).any(|e| e.kind() == "Map"))
         })
     };
-    key.match_indices('.').any(|(dot, _)| {
-        let (above, below) = key.split_at(dot);
-        below.len() > 1 && is_map(above)
-    }) || table::prefixes().any(|(prefix, versions)| key.starts_with(prefix) && table::covers(versions, version))
+    table::prefixes().any(|(prefix, versions)| key.starts_with(prefix) && table::covers(versions, version))
+        || key.match_indices('.').any(|(dot, _)| {
+            let (above, below) = key.split_at(dot);
+            below.len() > 1 && is_map(above)
+        })
 }
 
 fn other_versions(key: &str, version: FlinkVersion) -> Option<Elsewhere> {

@@ -1,6 +1,6 @@
 //! "Did you mean".
 
-use super::table::{Entry, entries};
+use super::table;
 use crate::api::FlinkVersion;
 
 /// Edits between a key and what was probably meant, at most.
@@ -14,45 +14,64 @@ pub fn nearest(key: &str, version: FlinkVersion) -> Option<&'static str> {
     if key.len() > LONGEST_KEY {
         return None;
     }
-    let candidates = || entries().filter(move |entry| entry.spelling_of().is_none() && entry.is_of(version));
-    written_otherwise(key, candidates()).or_else(|| {
-        let most = MOST_EDITS.min(key.len() / 6).max(1);
-        candidates()
-            .map(|entry| entry.key())
-            .filter(|option| option.len().abs_diff(key.len()) <= most)
-            .filter_map(|option| Some((edits(key.as_bytes(), option.as_bytes(), most)?, option)))
-            .min()
-            .map(|(_, option)| option)
-            .or_else(|| shortened(key, candidates()))
+    let most = MOST_EDITS.min(key.len() / 6).max(1);
+    let mut best: Option<(usize, &'static str)> = None;
+    let mut longer = Vec::new();
+    for entry in table::entries() {
+        let option = entry.key();
+        let is_option = || entry.is_of(version) && entry.spelling_of().is_none();
+        if is_written_otherwise(key, option) && is_option() {
+            return Some(option);
+        }
+        if key.contains('.') && is_shortened(key, option) {
+            if !longer.contains(&option) && is_option() {
+                longer.push(option);
+            }
+        } else if option.len().abs_diff(key.len()) <= most
+            && let Some(distance) = edits(key.as_bytes(), option.as_bytes(), most)
+            && best.is_none_or(|best| (distance, option) < best)
+            && is_option()
+        {
+            best = Some((distance, option));
+        }
+    }
+    // Of several that end alike none is meant more than another.
+    best.map(|(_, option)| option).or(match longer[..] {
+        [option] => Some(option),
+        _ => None,
     })
 }
 
-/// The option of the same letters, apart from case and punctuation.
-fn written_otherwise(key: &str, mut candidates: impl Iterator<Item = Entry>) -> Option<&'static str> {
-    fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
+/// Whether both are the same letters, apart from case and punctuation.
+fn is_written_otherwise(key: &str, option: &str) -> bool {
+    fn letters(key: &str) -> impl Iterator<Item = u8> {
         key.bytes()
             .filter(u8::is_ascii_alphanumeric)
             .map(|b| b.to_ascii_lowercase())
     }
-    candidates
-        .find(|entry| letters(entry.key()).eq(letters(key)))
-        .map(|entry| entry.key())
+    letters(key).eq(letters(option))
 }
 
-/// The only option that ends in this key of several parts, as in `checkpointing.interval`.
-fn shortened(key: &str, candidates: impl Iterator<Item = Entry>) -> Option<&'static str> {
-    if !key.contains('.') {
-        return None;
-    }
-    let mut longer = candidates
-        .map(|entry| entry.key())
-        .filter(|option| option.strip_suffix(key).is_some_and(|before| before.ends_with('.')));
-    let first = longer.next()?;
-    longer.all(|other| other == first).then_some(first)
+/// Whether `key` is `option` without its first parts, as `checkpointing.interval` is.
+fn is_shortened(key: &str, option: &str) -> bool {
+    option.strip_suffix(key).is_some_and(|before| before.ends_with('.'))
 }
 
 /// Letters to insert, remove, change or swap to get from one to the other; `None` where that is more than `most`.
 fn edits(from: &[u8], to: &[u8], most: usize) -> Option<usize> {
+    // What both begin and end with needs no edit.
+    let same = from.iter().zip(to).take_while(|(a, b)| a == b).count();
+    let (from, to) = (&from[same..], &to[same..]);
+    let same = from
+        .iter()
+        .rev()
+        .zip(to.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let (from, to) = (&from[..from.len() - same], &to[..to.len() - same]);
+    if from.is_empty() || to.is_empty() {
+        return Some(from.len().max(to.len())).filter(|distance| *distance <= most);
+    }
     let width = to.len() + 1;
     let mut before_last = vec![0; width];
     let mut last: Vec<usize> = (0..width).collect();

@@ -1,6 +1,8 @@
 //! The generated text, and how a key is found in it.
 
-use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::LazyLock;
 
 use crate::api::FlinkVersion;
 
@@ -12,57 +14,68 @@ const OPTIONS: &str = include_str!("options.tsv");
 const PREFIXES: &str = include_str!("prefixes.tsv");
 
 /// A line of the catalogue: an option, or another spelling of one, in some versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    key: &'static str,
-    kind: &'static str,
-    versions: &'static str,
-    default: &'static str,
-    values: &'static str,
-    others: &'static str,
+    line: &'static str,
+    key_length: u16,
+    /// One bit for each version that knows the entry.
+    known_by: u16,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.line)
+    }
 }
 
 impl Entry {
     fn of_line(line: &'static str) -> Self {
-        let mut columns = line.split('\t');
-        let mut next = || columns.next().unwrap_or_default();
-        Self {
-            key: next(),
-            kind: next(),
-            versions: next(),
-            default: next(),
-            values: next(),
-            others: next(),
+        let key = line.split_once('\t').map_or(line, |(key, _)| key);
+        let mut entry = Self {
+            line,
+            key_length: u16::try_from(key.len()).unwrap_or_default(),
+            known_by: u16::MAX,
+        };
+        if !entry.is_of_operator() {
+            let versions = FlinkVersion::ALL.iter().filter(|v| covers(entry.versions(), **v));
+            entry.known_by = versions.fold(0, |known_by, version| known_by | bit(*version));
         }
+        entry
+    }
+
+    fn column(&self, column: usize) -> &'static str {
+        self.line.split('\t').nth(column).unwrap_or_default()
     }
 
     /// The key.
     #[must_use]
     pub fn key(&self) -> &'static str {
-        self.key
+        self.line.get(..usize::from(self.key_length)).unwrap_or_default()
     }
 
     /// Type of the values, as Flink names it: `Boolean`, `Integer`, `Long`, `Float`, `Double`, `Duration`, `MemorySize`,
     /// `String`, `Enum`, `Map`, or `List<…>` of one of these.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        self.kind
+        let rest = self.line.get(usize::from(self.key_length) + 1..).unwrap_or_default();
+        rest.split_once('\t').map_or(rest, |(kind, _)| kind)
     }
 
     /// The default, in the grammar of the type; `None` where there is none.
     #[must_use]
     pub fn default(&self) -> Option<&'static str> {
-        (self.spelling_of().is_none() && self.default != "\\0").then_some(self.default)
+        let default = self.column(3);
+        (self.spelling_of().is_none() && default != "\\0").then_some(default)
     }
 
     /// Values of an enum.
     pub fn values(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.values.split(',').filter(|value| !value.is_empty())
+        self.column(4).split(',').filter(|value| !value.is_empty())
     }
 
     /// Other keys that Flink reads where this one is not set, in their order.
     pub fn other_keys(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.others
+        self.column(5)
             .split(',')
             .map(|key| key.strip_prefix('-').unwrap_or(key))
             .filter(|key| !key.is_empty() && *key != "!")
@@ -71,41 +84,41 @@ impl Entry {
     /// Whether Flink calls the option itself deprecated.
     #[must_use]
     pub fn is_deprecated(&self) -> bool {
-        self.others.split(',').any(|key| key == "!")
+        self.column(5).split(',').any(|key| key == "!")
     }
 
     /// The option that this is another spelling of.
     #[must_use]
     pub fn spelling_of(&self) -> Option<&'static str> {
-        matches!(self.kind, ">" | "~").then_some(self.default)
+        matches!(self.kind(), ">" | "~").then(|| self.column(3))
     }
 
     pub(super) fn is_deprecated_spelling(&self) -> bool {
-        self.kind == ">"
+        self.kind() == ">"
     }
 
     /// Whether the operator reads the option, rather than Flink: then it is the same in all versions.
     #[must_use]
     pub fn is_of_operator(&self) -> bool {
-        self.versions == "*"
+        self.versions() == "*"
     }
 
     /// Versions that know the entry: ranges such as `1.15-1.20,2.1-2.3`, or `*` for all.
     #[must_use]
     pub fn versions(&self) -> &'static str {
-        self.versions
+        self.column(2)
     }
 
     /// Whether `version` knows the entry.
     #[must_use]
     pub fn is_of(&self, version: FlinkVersion) -> bool {
-        covers(self.versions, version)
+        self.known_by & bit(version) != 0
     }
 
     /// First and last version; `None` where all versions know the entry.
     pub(super) fn span(&self) -> Option<(&'static str, &'static str)> {
-        let (first, _) = self.versions.split_once('-')?;
-        let (_, last) = self.versions.rsplit_once('-')?;
+        let (first, _) = self.versions().split_once('-')?;
+        let (_, last) = self.versions().rsplit_once('-')?;
         Some((first, last))
     }
 }
@@ -125,52 +138,41 @@ pub(super) fn covers(versions: &str, version: FlinkVersion) -> bool {
             .any(|(from, to)| number(from) <= wanted && wanted <= number(to))
 }
 
+fn bit(version: FlinkVersion) -> u16 {
+    1 << (version as u16)
+}
+
+/// Together with the index below 90 KB, made on first use in less than a millisecond.
+static ENTRIES: LazyLock<Box<[Entry]>> = LazyLock::new(|| OPTIONS.lines().map(Entry::of_line).collect());
+
 /// Every entry, in the order of keys.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    OPTIONS.lines().map(Entry::of_line)
+    ENTRIES.iter().copied()
 }
+
+/// The first entry of every key.
+static BY_KEY: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
+    // From behind, so that the first one stays.
+    let entries = ENTRIES.iter().enumerate().rev();
+    entries.map(|(at, entry)| (entry.key(), at)).collect()
+});
 
 /// The entries of exactly this key.
 pub(super) fn find(key: &str) -> impl Iterator<Item = Entry> + use<'_> {
-    OPTIONS
-        .get(first_line_from(key)..)
-        .unwrap_or_default()
-        .lines()
-        .take_while(move |line| key_of(line) == key)
-        .map(Entry::of_line)
+    let first = BY_KEY.get(key).copied().unwrap_or(ENTRIES.len());
+    let rest = ENTRIES.get(first..).unwrap_or_default();
+    rest.iter().copied().take_while(move |entry| entry.key() == key)
 }
 
-fn key_of(line: &str) -> &str {
-    line.split_once('\t').map_or(line, |(key, _)| key)
-}
-
-/// Where the first line begins whose key is not less than `key`.
-fn first_line_from(key: &str) -> usize {
-    let bytes = OPTIONS.as_bytes();
-    let (mut low, mut high) = (0, bytes.len());
-    // Both are always beginnings of lines, or the end.
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let start = bytes[low..middle]
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(low, |at| low + at + 1);
-        let line = &bytes[start..];
-        let end = line.iter().position(|b| *b == b'\n').map_or(line.len(), |at| at + 1);
-        let column = line.iter().position(|b| *b == b'\t').unwrap_or(line.len());
-        if line[..column].cmp(key.as_bytes()) == Ordering::Less {
-            low = start + end;
-        } else {
-            high = start;
-        }
-    }
-    low
-}
+static FREE: LazyLock<Box<[(&'static str, &'static str)]>> = LazyLock::new(|| {
+    let columns = |line: &'static str| {
+        let mut columns = line.split('\t');
+        Some((columns.next()?, columns.next()?))
+    };
+    PREFIXES.lines().filter_map(columns).collect()
+});
 
 /// Prefixes below which keys are free, and the versions of each.
 pub(super) fn prefixes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    PREFIXES.lines().filter_map(|line| {
-        let mut columns = line.split('\t');
-        Some((columns.next()?, columns.next()?))
-    })
+    FREE.iter().copied()
 }

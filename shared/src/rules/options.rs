@@ -2,7 +2,7 @@
 
 use super::report::Findings;
 use super::subject::{Deployment, SessionJob};
-use super::table::{CLUSTERS, Check, Rule, SESSION_JOBS, Severity};
+use super::table::{CLUSTERS, Cause, Check, Rule, SESSION_JOBS, Severity};
 use crate::api::FlinkVersion;
 use crate::catalogue::{self, Elsewhere, Known};
 use crate::config::options::{
@@ -83,7 +83,65 @@ pub(super) const RULES: &[Rule] = &[
         since: "0.1",
         check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, other_version)),
     },
+    Rule {
+        code: "config-value-cut",
+        kinds: CLUSTERS,
+        severity: Severity::Warn,
+        what: "Before Flink 2.0, values hold no # and no line break",
+        why: "flink-conf.yaml is read line by line, # begins a comment anywhere, and there are no quotes",
+        fix: "write the value without it, or move the job to Flink 2.0, which reads config.yaml",
+        since: "0.1",
+        check: Check::Deployment(values_fit_on_a_line),
+    },
+    Rule {
+        code: "config-lines",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse(Cause::Invalid),
+        what: "Before Flink 2.0, no key and no value sets further keys behind a line break",
+        why: "flink-conf.yaml is read line by line, so that even keys of the operator could be set in this way",
+        fix: "write every key by itself, and values on one line",
+        since: "0.1",
+        check: Check::Deployment(lines_set_no_other_key),
+    },
 ];
+
+/// Finds texts that lines of flink-conf.yaml cannot carry. The operator's own keys do not go there.
+fn in_lines<'c>(subject: &'c Deployment<'_>) -> impl Iterator<Item = (&'c str, &'c str)> {
+    let by_line = subject.spec.flink_version.is_some_and(|v| v < FlinkVersion::V2_0);
+    let written = subject.written.as_ref().ok().filter(|_| by_line);
+    written
+        .into_iter()
+        .flat_map(FlinkConfig::iter)
+        .filter(|(key, _)| !is_of_operator(key))
+}
+
+fn values_fit_on_a_line(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    let cut = in_lines(subject).filter_map(|(key, text)| {
+        let sign = text.trim().chars().find(|c| matches!(c, '#' | '\n' | '\r'))?;
+        Some((key, if sign == '#' { "#" } else { "line break" }))
+    });
+    for (key, sign) in cut.take(MOST_FINDINGS) {
+        findings.add(
+            subject.config_path(key),
+            format!("flink-conf.yaml ends the value at its first {sign}"),
+        );
+    }
+}
+
+fn lines_set_no_other_key(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    let sets = |text: &str| {
+        let mut lines = text.split(['\n', '\r']).skip(1);
+        lines.any(|line| line.split('#').next().is_some_and(|line| line.contains(": ")))
+    };
+    let wrong = in_lines(subject).filter(|(key, text)| sets(text) || key.contains(['\n', '\r']));
+    for (key, _) in wrong.take(MOST_FINDINGS) {
+        let shown: String = key.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        findings.add(
+            subject.config_path(&shown),
+            "a line break makes flink-conf.yaml set another key",
+        );
+    }
+}
 
 /// Findings of one rule on one object. What a huge configuration costs is bounded, and so is what it says.
 const MOST_FINDINGS: usize = 20;

@@ -332,6 +332,35 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn a_value_that_sets_another_key_is_refused() {
+    let object = changed(
+        Kind::FlinkDeployment,
+        &json!({ "spec": { "flinkConfiguration": { "fs.a": "hunter2\nkubernetes.cluster-id: other" } } }),
+    );
+    let report = judge(Kind::FlinkDeployment, &object, None);
+    assert_eq!(codes(&report), ["config-lines"]);
+    assert_eq!(
+        report.warnings.iter().map(|w| w.code.as_ref()).collect::<Vec<_>>(),
+        ["config-value-cut"]
+    );
+    assert!(!format!("{report} {report:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_huge_configuration_of_mistakes_is_answered_briefly() {
+    let keys: serde_json::Map<String, Value> = (0..5_000)
+        .map(|i| (format!("execution.checkpointing.intervall{i}"), Value::from("x")))
+        .collect();
+    let object = changed(
+        Kind::FlinkDeployment,
+        &json!({ "spec": { "flinkConfiguration": keys } }),
+    );
+    let report = judge(Kind::FlinkDeployment, &object, None);
+    assert!(report.is_valid());
+    assert_eq!(report.warnings.len(), 20);
+}
+
+#[test]
 fn what_is_not_known_is_taken_as_fine() {
     let defaults = DefaultConfiguration::default();
     let environment = Environment::new(&defaults, &NoLookups);

@@ -62,6 +62,7 @@ pub(super) fn keys(table: &mut Table) {
     );
     spellings(table);
     versions(table);
+    lines(table);
     values(table);
 }
 
@@ -131,6 +132,43 @@ fn versions(table: &mut Table) {
     );
 }
 
+fn lines(table: &mut Table) {
+    table
+        .rule("config-value-cut", Kind::FlinkDeployment)
+        .spec(
+            &with(
+                "v1_20",
+                &json!({ "s3.secret-key": "ab#cd", "env.java.opts.all": "-Da=b\n-Dc=d\n" }),
+            ),
+            &[
+                "spec.flinkConfiguration[env.java.opts.all]",
+                "spec.flinkConfiguration[s3.secret-key]",
+            ],
+        )
+        .spec(&with("v1_20", &json!({ "env.java.opts.all": "-Da=b\n" })), &[])
+        .spec(
+            &with(
+                "v1_20",
+                &json!({ "kubernetes.operator.user.artifacts.http.header": "a:b#c" }),
+            ),
+            &[],
+        )
+        .spec(
+            &with(
+                "v2_0",
+                &json!({ "s3.secret-key": "ab#cd", "env.java.opts.all": "-Da=b\n-Dc=d" }),
+            ),
+            &[],
+        );
+    table
+        .rule("config-lines", Kind::FlinkDeployment)
+        .spec(
+            &with("v1_20", &json!({ "fs.a\nkubernetes.cluster-id": "x" })),
+            &["spec.flinkConfiguration[fs.a kubernetes.cluster-id]"],
+        )
+        .spec(&with("v2_0", &json!({ "fs.a": "x\nkubernetes.cluster-id: y" })), &[]);
+}
+
 fn values(table: &mut Table) {
     table
         .rule("config-value", Kind::FlinkDeployment)
@@ -169,16 +207,13 @@ fn values(table: &mut Table) {
             ),
             &[],
         )
-        // Before 2.0 the configuration is read line by line: white space and comments fall off.
+        // Before 2.0 the configuration is read line by line: white space falls off.
         .spec(
-            &with(
-                "v1_20",
-                &json!({ "blob.fetch.retries": " 5 # times", "blob.server.port": "" }),
-            ),
+            &with("v1_20", &json!({ "blob.fetch.retries": " 5 ", "blob.server.port": "" })),
             &[],
         )
         .spec(
-            &with("v2_0", &json!({ "blob.fetch.retries": " 5 # times" })),
+            &with("v2_0", &json!({ "blob.fetch.retries": " 5 " })),
             &["spec.flinkConfiguration[blob.fetch.retries]"],
         );
 }

@@ -63,6 +63,7 @@ deny: setup ## Licences, sources and duplicates of the dependencies (installs ca
 .PHONY: test-unit
 test-unit: setup ## Unit, property and in-process tests
 	@$(step) "Unit tests" cargo test --quiet --workspace --locked
+	$(step) "OpenTelemetry export" cargo test --quiet --workspace --features sluice-webhook/opentelemetry --test telemetry --locked
 
 .PHONY: test-chart
 test-chart: setup ## The Helm chart, without a cluster

@@ -4,6 +4,7 @@
 //! - [`exit`]: exit codes
 //! - [`logging`]: text or JSON lines with a filter
 //! - [`shutdown`]: SIGTERM and SIGINT as something to wait for
+//! - `telemetry`: spans for a collector of OpenTelemetry (cargo feature `opentelemetry`)
 //! - [`config_dir`]: the mounted default configuration
 //!
 //! Not in `sluice-shared`, because that crate does no I/O.
@@ -13,3 +14,5 @@ pub mod config_dir;
 pub mod exit;
 pub mod logging;
 pub mod shutdown;
+#[cfg(feature = "opentelemetry")]
+pub mod telemetry;

@@ -40,10 +40,7 @@ const QUIET: &str = "kube_runtime=warn";
 /// # Errors
 /// When the filter does not parse, or on a second call.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
-    let env_filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|e| LoggingError::Filter {
-        filter: filter.to_owned(),
-        reason: e.to_string(),
-    })?;
+    let env_filter = parse(filter)?;
     let registry = tracing_subscriber::registry().with(env_filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let result = match format {
@@ -51,4 +48,37 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), LoggingError> {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
     result.map_err(|e| LoggingError::Twice(e.to_string()))
+}
+
+/// As [`init`], with a layer that exports spans and has its own filter.
+///
+/// # Errors
+/// As for [`init`].
+#[cfg(feature = "opentelemetry")]
+pub fn init_with_spans(
+    format: LogFormat,
+    filter: &str,
+    spans: crate::telemetry::SpanLayer,
+) -> Result<(), LoggingError> {
+    use tracing_subscriber::Layer as _;
+    let env_filter = parse(filter)?;
+    let registry = tracing_subscriber::registry().with(spans);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let result = match format {
+        LogFormat::Text => {
+            let lines = lines.with_target(false).with_ansi(false);
+            registry.with(lines.with_filter(env_filter)).try_init()
+        }
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_filter(env_filter))
+            .try_init(),
+    };
+    result.map_err(|e| LoggingError::Twice(e.to_string()))
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, LoggingError> {
+    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|e| LoggingError::Filter {
+        filter: filter.to_owned(),
+        reason: e.to_string(),
+    })
 }

@@ -102,6 +102,8 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
         operation = Empty,
         uid = Empty
     );
+    #[cfg(feature = "opentelemetry")]
+    sluice_runtime::telemetry::continue_trace(&span, &parts.headers);
     let judged = async {
         admitted(&parts)?;
         let endpoint = acceptable(endpoint, &parts)?;

@@ -23,6 +23,10 @@ struct Cli {
     /// What is logged: a level, or levels by module as in RUST_LOG.
     #[arg(long, global = true, env = "SLUICE_LOG", default_value = "info")]
     log_level: String,
+    /// Collector of OpenTelemetry that spans are sent to by OTLP over HTTP, such as http://otel-collector:4318.
+    #[cfg(feature = "opentelemetry")]
+    #[arg(long, global = true, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,12 +168,31 @@ fn needed(flag: &str, value: Option<PathBuf>) -> Result<PathBuf, String> {
     value.ok_or_else(|| format!("{flag} is needed with --certs files and with --offline: the path of a PEM file"))
 }
 
+#[cfg(feature = "opentelemetry")]
+fn start_logging(cli: &Cli) -> Result<Option<sluice_runtime::telemetry::Telemetry>, String> {
+    let Some(endpoint) = &cli.otlp_endpoint else {
+        return logging::init(cli.log_format, &cli.log_level)
+            .map(|()| None)
+            .map_err(|e| e.to_string());
+    };
+    let (telemetry, spans) = sluice_runtime::telemetry::start("sluice-webhook", endpoint).map_err(|e| e.to_string())?;
+    logging::init_with_spans(cli.log_format, &cli.log_level, spans).map_err(|e| e.to_string())?;
+    Ok(Some(telemetry))
+}
+
+#[cfg(not(feature = "opentelemetry"))]
+fn start_logging(cli: &Cli) -> Result<(), String> {
+    logging::init(cli.log_format, &cli.log_level).map_err(|e| e.to_string())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let name = "sluice-webhook";
-    if let Err(error) = logging::init(cli.log_format, &cli.log_level) {
-        return exit::failed(name, exit::USAGE, &error);
-    }
+    // Held until the end: what it holds back is sent when it is dropped.
+    let _telemetry = match start_logging(&cli) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return exit::failed(name, exit::USAGE, &error),
+    };
     // A panic's message may hold a user's values: only the place goes to the log.
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, ToString::to_string);

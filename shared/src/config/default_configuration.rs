@@ -17,13 +17,17 @@ const PREFIX: &str = "kubernetes.operator.default-configuration.";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultConfiguration {
     config: FlinkConfig,
+    /// `config` without the keys that spell out layers: what most resources get, so it is not worked out for each.
+    plain: FlinkConfig,
 }
 
 impl DefaultConfiguration {
     /// From the configuration file's content.
     #[must_use]
     pub fn new(config: FlinkConfig) -> Self {
-        Self { config }
+        let mut plain = config.clone();
+        plain.retain(|key, _| !key.starts_with(PREFIX));
+        Self { config, plain }
     }
 
     /// The file's content, with the layers as they are written.
@@ -35,8 +39,10 @@ impl DefaultConfiguration {
     /// The defaults of a resource of `version` in `namespace`. The keys that spell out the layers are left out.
     #[must_use]
     pub fn for_resource(&self, namespace: &str, version: Option<FlinkVersion>) -> FlinkConfig {
-        let mut result = self.config.clone();
-        result.retain(|key, _| !key.starts_with(PREFIX));
+        let mut result = self.plain.clone();
+        if self.config.with_prefix(PREFIX).next().is_none() {
+            return result;
+        }
         let mut apply = |prefix: &str| {
             for (key, value) in self.config.with_prefix(prefix) {
                 result.set(key, value);

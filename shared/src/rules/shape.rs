@@ -25,20 +25,25 @@ const FIX: &str = "write a value of the right type; `kubectl explain` shows the 
 /// Mistakes after which reading is given up.
 const MOST_MISTAKES: usize = 32;
 
-/// Reads `value`, leaving out what does not fit. Gives the object and one violation for each part left out; no object
+/// Reads `original`, leaving out what does not fit. Gives the object and one violation for each part left out; no object
 /// where nothing remains to be read.
 #[must_use]
-pub fn read<K: DeserializeOwned>(value: &Value) -> (Option<K>, Vec<Violation>) {
+pub fn read<K: DeserializeOwned>(original: &Value) -> (Option<K>, Vec<Violation>) {
     let mut violations = Vec::new();
     let mut pruned: Option<Value> = None;
     while violations.len() < MOST_MISTAKES {
-        let error = match serde_path_to_error::deserialize(pruned.as_ref().unwrap_or(value)) {
+        let value = pruned.as_ref().unwrap_or(original);
+        // Most objects fit; keeping track of the path, which costs a text for every key, is for those that do not.
+        if let Ok(object) = K::deserialize(value) {
+            return (Some(object), violations);
+        }
+        let error = match serde_path_to_error::deserialize(value) {
             Ok(object) => return (Some(object), violations),
             Err(error) => error,
         };
         let path: Vec<Step> = error.path().iter().filter_map(Step::new).collect();
         violations.push(violation(&path, &error.inner().to_string()));
-        let place = pruned.get_or_insert_with(|| value.clone());
+        let place = pruned.get_or_insert_with(|| original.clone());
         if !remove(place, &path) {
             break;
         }

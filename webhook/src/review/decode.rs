@@ -145,6 +145,19 @@ pub enum DecodeError {
     NoRequest,
 }
 
+/// A whole review in one pass.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    #[serde(borrow, default)]
+    api_version: Cow<'a, str>,
+    #[serde(borrow, default)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    request: Option<Request<'a>>,
+}
+
+/// A review whose request is still text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
@@ -161,6 +174,18 @@ struct Envelope<'a> {
 /// # Errors
 /// When it is no AdmissionReview v1 with a request. [`super::find_uid`] may still find the uid.
 pub fn decode(body: &[u8]) -> Result<Request<'_>, DecodeError> {
+    match serde_json::from_slice(body) {
+        Ok(Review {
+            api_version,
+            kind,
+            request: Some(request),
+        }) if api_version == API_VERSION && kind == KIND => Ok(request),
+        // Part by part, to say which of them is wrong.
+        _ => decode_in_parts(body),
+    }
+}
+
+fn decode_in_parts(body: &[u8]) -> Result<Request<'_>, DecodeError> {
     // serde_json's positions help whoever writes a client; they show no content.
     let json = |e: serde_json::Error| DecodeError::Json(describe(&e));
     let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(json)?;

@@ -299,7 +299,7 @@ async fn a_bad_spec_is_refused_with_status_422() {
         .iter()
         .find(|c| c["field"] == "spec.flinkVersion")
         .unwrap();
-    assert_eq!(cause["reason"], "FieldValueRequired");
+    assert_eq!(cause["reason"], "FieldValueTypeInvalid");
     assert!(cause["message"].as_str().unwrap().contains("v1_20"), "{cause}");
     assert!(
         message(&response).contains("FlinkDeployment default/basic"),

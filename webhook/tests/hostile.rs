@@ -163,3 +163,17 @@ fn deep_nesting_is_answered() {
         }
     }
 }
+
+#[test]
+fn what_fuzzing_begins_with_is_answered() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/review");
+    let mut answered = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let path = file.unwrap().path();
+        for answer in both(&std::fs::read(&path).unwrap()) {
+            assert_ne!(answer["status"]["code"], 500, "{}", path.display());
+            answered += 1;
+        }
+    }
+    assert!(answered >= 20, "{answered} answers to the corpus");
+}

@@ -44,7 +44,7 @@ pub fn object() -> Value {
     .into_iter()
     .map(|(key, value)| (key.to_owned(), Value::from(value)))
     .collect();
-    let environment: Vec<Value> = (0..14)
+    let environment: Vec<Value> = (0..24)
         .map(|n| json!({ "name": format!("ORDERS_SETTING_{n:02}"), "value": format!("a value of an ordinary length, number {n}") }))
         .collect();
     json!({

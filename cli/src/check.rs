@@ -1,6 +1,6 @@
 //! The webhook's rules on objects that come from elsewhere than the API server's requests.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,58 +17,56 @@ type Key = (String, String);
 /// The objects that are judged together know of each other.
 #[derive(Debug, Default)]
 pub struct Objects {
-    deployments: HashMap<Key, Arc<FlinkDeployment>>,
-    session_jobs: HashMap<Key, Arc<FlinkSessionJob>>,
-    /// Whether what is not here does not exist: of a cluster all is known, of files nobody knows what else there is.
-    complete: bool,
+    /// None for one that cannot be read as its kind: it exists, and that is all.
+    deployments: HashMap<Key, Option<Arc<FlinkDeployment>>>,
+    session_jobs: HashMap<Key, Option<Arc<FlinkSessionJob>>>,
+    /// Kinds of which all objects are here. Of files nobody knows what else there is.
+    complete: BTreeSet<Kind>,
     namespaces: BTreeMap<String, Arc<BTreeMap<String, String>>>,
 }
 
 impl Objects {
-    /// The objects of a cluster: what is not among them does not exist.
-    #[cfg(test)]
-    pub fn all_there_are() -> Self {
-        Self {
-            complete: true,
-            ..Self::default()
-        }
+    /// There is no other object of `kind` than those added.
+    pub fn complete(&mut self, kind: Kind) {
+        self.complete.insert(kind);
     }
 
-    /// Adds `object`; one that cannot be read as its kind is left out.
+    /// Adds a namespace's labels.
+    pub fn label(&mut self, namespace: String, labels: BTreeMap<String, String>) {
+        self.namespaces.insert(namespace, Arc::new(labels));
+    }
+
+    /// Adds `object`.
     pub fn add(&mut self, kind: Kind, object: &Value) {
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
         let key = (text("namespace"), text("name"));
         match kind {
             Kind::FlinkDeployment => {
-                if let (Some(object), _) = shape::read(object) {
-                    self.deployments.insert(key, Arc::new(object));
-                }
+                self.deployments.insert(key, shape::read(object).0.map(Arc::new));
             }
             Kind::FlinkSessionJob => {
-                if let (Some(object), _) = shape::read(object) {
-                    self.session_jobs.insert(key, Arc::new(object));
-                }
+                self.session_jobs.insert(key, shape::read(object).0.map(Arc::new));
             }
             Kind::FlinkStateSnapshot | Kind::FlinkBlueGreenDeployment => {}
         }
     }
 
-    fn find<T>(&self, objects: &HashMap<Key, Arc<T>>, namespace: &str, name: &str) -> Lookup<T> {
+    fn find<T>(&self, kind: Kind, objects: &HashMap<Key, Option<Arc<T>>>, namespace: &str, name: &str) -> Lookup<T> {
         match objects.get(&(namespace.to_owned(), name.to_owned())) {
-            Some(object) => Lookup::Found(Arc::clone(object)),
-            None if self.complete => Lookup::Missing,
-            None => Lookup::Unknown,
+            Some(Some(object)) => Lookup::Found(Arc::clone(object)),
+            None if self.complete.contains(&kind) => Lookup::Missing,
+            Some(None) | None => Lookup::Unknown,
         }
     }
 }
 
 impl Lookups for Objects {
     fn deployment(&self, namespace: &str, name: &str) -> Lookup<FlinkDeployment> {
-        self.find(&self.deployments, namespace, name)
+        self.find(Kind::FlinkDeployment, &self.deployments, namespace, name)
     }
 
     fn session_job(&self, namespace: &str, name: &str) -> Lookup<FlinkSessionJob> {
-        self.find(&self.session_jobs, namespace, name)
+        self.find(Kind::FlinkSessionJob, &self.session_jobs, namespace, name)
     }
 
     fn namespace_labels(&self, namespace: &str) -> Lookup<BTreeMap<String, String>> {
@@ -194,12 +192,4 @@ pub fn environment<'a>(defaults: &'a DefaultConfiguration, objects: &'a Objects)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_in_no_file_may_exist_and_what_is_not_in_the_cluster_does_not() {
-        assert_eq!(Objects::default().deployment("a", "b"), Lookup::Unknown);
-        assert_eq!(Objects::all_there_are().deployment("a", "b"), Lookup::Missing);
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! `sluice`: the command line.
 //!
-//! Exit codes: 0 all is well, 1 `lint` refuses something, 2 it could not run.
+//! Exit codes: 0 all is well, 1 `lint` or `audit` refuses something, 2 it could not run.
 
+mod audit;
 mod check;
 mod explain;
 mod lint;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sluice_shared::api::crd;
 
-/// Works with Flink resources without a cluster.
+/// Works with Flink resources as Sluice's webhook does.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, about)]
 struct Arguments {
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Check resources in files by the webhook's rules, without a cluster.
     Lint(lint::Arguments),
+    /// Check what a cluster already holds by the webhook's rules.
+    Audit(audit::Arguments),
     /// Explain a rule: what it demands, why, and what to do.
     Explain(explain::Arguments),
     /// List the rules.
@@ -40,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Lint(arguments) => lint::run(&arguments).map(|outcome| ExitCode::from(outcome.code())),
+        Command::Audit(arguments) => audit::run(&arguments).map(|outcome| ExitCode::from(outcome.code())),
         Command::Explain(arguments) => explain::run(&arguments).map(|text| {
             print!("{text}");
             ExitCode::SUCCESS

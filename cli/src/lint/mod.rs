@@ -15,7 +15,7 @@ use sluice_runtime::config_dir;
 use sluice_shared::config::DefaultConfiguration;
 
 use crate::check::{Levels, Objects, environment, in_namespace, judge};
-use crate::output::{Checked, Format, Outcome, Problem, Results};
+use crate::output::{Checked, Format, Outcome, Place, Problem, Results};
 
 use documents::{Document, NoYaml};
 use sources::Sources;
@@ -120,7 +120,7 @@ impl Input {
                 self.documents.extend(ours.map(|document| (file.to_owned(), document)));
             }
             Err(NoYaml { position, reason }) => self.problems.push(Problem {
-                place: file.to_owned(),
+                place: Place::File(file.to_owned()),
                 position,
                 reason: format!("no YAML: {reason}"),
             }),
@@ -129,7 +129,7 @@ impl Input {
 
     fn fail(&mut self, unreadable: sources::Unreadable) {
         self.problems.push(Problem {
-            place: unreadable.path,
+            place: Place::File(unreadable.path),
             position: None,
             reason: unreadable.reason,
         });

@@ -61,6 +61,8 @@ impl<'a> Place<'a> {
 struct Problem<'a> {
     #[serde(flatten)]
     place: Place<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resources: Option<&'a str>,
     message: &'a str,
 }
 
@@ -90,9 +92,16 @@ pub(super) fn render(results: &Results) -> Result<String, String> {
         problems: results
             .problems
             .iter()
-            .map(|problem| Problem {
-                place: Place::new(Some(&problem.place), problem.position),
-                message: &problem.reason,
+            .map(|problem| {
+                let (file, resources) = match &problem.place {
+                    super::Place::File(file) => (Some(file.as_str()), None),
+                    super::Place::Cluster(resources) => (None, Some(resources.as_str())),
+                };
+                Problem {
+                    place: Place::new(file, problem.position),
+                    resources,
+                    message: &problem.reason,
+                }
             })
             .collect(),
     };

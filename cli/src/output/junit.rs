@@ -85,7 +85,7 @@ fn line((position, finding): &(Option<Position>, Finding)) -> String {
 fn error(problem: &Problem) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_message(problem.to_string());
-    let mut case = TestCase::new(problem.place.clone(), status);
-    case.set_classname(problem.place.clone());
+    let mut case = TestCase::new(problem.place.as_str(), status);
+    case.set_classname(problem.place.as_str());
     case
 }

@@ -52,11 +52,28 @@ impl Checked {
     }
 }
 
+/// Where a problem is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this file or folder.
+    File(String),
+    /// With these resources of the cluster.
+    Cluster(String),
+}
+
+impl Place {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::File(name) | Self::Cluster(name) => name,
+        }
+    }
+}
+
 /// What could not be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// File, or what was asked of the cluster.
-    pub place: String,
+    /// Where it is.
+    pub place: Place,
     /// Where in the file.
     pub position: Option<Position>,
     /// What is wrong.
@@ -65,9 +82,10 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place.as_str();
         match self.position {
-            Some(position) => write!(f, "{}:{position}: {}", self.place, self.reason),
-            None => write!(f, "{}: {}", self.place, self.reason),
+            Some(position) => write!(f, "{place}:{position}: {}", self.reason),
+            None => write!(f, "{place}: {}", self.reason),
         }
     }
 }

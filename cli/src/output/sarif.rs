@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 use sluice_shared::rules;
 
-use super::{Problem, Results, json::pretty, text};
+use super::{Place, Problem, Results, json::pretty, text};
 use crate::lint::node::Position;
 use crate::lint::sources::STDIN_NAME;
 
@@ -71,11 +71,14 @@ fn rule(code: &str) -> Value {
 }
 
 fn notification(problem: &Problem) -> Value {
-    json!({
-        "level": "error",
-        "message": { "text": problem.reason },
-        "locations": [{ "physicalLocation": physical(&problem.place, problem.position) }],
-    })
+    match &problem.place {
+        Place::File(file) => json!({
+            "level": "error",
+            "message": { "text": problem.reason },
+            "locations": [{ "physicalLocation": physical(file, problem.position) }],
+        }),
+        Place::Cluster(_) => json!({ "level": "error", "message": { "text": problem.to_string() } }),
+    }
 }
 
 fn physical(file: &str, position: Option<Position>) -> Value {

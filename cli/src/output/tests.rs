@@ -59,7 +59,10 @@ fn report() -> Report {
 /// One of everything.
 fn results(file: Option<&str>) -> Results {
     let problem = Problem {
-        place: file.map_or("flinkdeployments", |_| "b c.yaml").to_owned(),
+        place: match file {
+            Some(_) => Place::File("b c.yaml".to_owned()),
+            None => Place::Cluster("flinksessionjobs".to_owned()),
+        },
         position: file.map(|_| Position { line: 7, column: 1 }),
         reason: "no YAML: something".to_owned(),
     };

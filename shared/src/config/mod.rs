@@ -4,6 +4,7 @@
 //! - [`FlinkConfig`]: the flat form; [`ConfigOption`] reads it with types, aliases and defaults; [`options`] names the keys
 //! - [`MemorySize`], [`Amount`]: Flink's and Kubernetes' grammar of sizes
 //! - [`DefaultConfiguration`]: the layers below a resource's own configuration
+//! - [`mod@quartz`]: schedules, as Quartz has them
 //! - [`secrets`]: which values must never be shown
 //!
 //! The grammars are those of Flink 1.20: `ConfigurationUtils`, `TimeUtils`, `MemorySize`, `StructuredOptionsSplitter`.
@@ -17,6 +18,7 @@ mod flink_config;
 mod memory_size;
 mod option;
 pub mod options;
+pub mod quartz;
 pub mod secrets;
 mod structured;
 

@@ -23,30 +23,46 @@ pub(super) const RULES: &[Rule] = &[Rule {
 
 const FIX: &str = "write the code that stands behind the warning in brackets, or remove it";
 
-/// Takes the warnings out of `report` that `metadata` or `config` turns off, and warns of codes that turn nothing off.
-pub(super) fn apply(metadata: &ObjectMeta, config: &FlinkConfig, report: &mut Report) {
+/// What turns warnings off: the annotation and the option, each with its path.
+fn sources<'a>(metadata: &'a ObjectMeta, config: &'a FlinkConfig) -> [(String, &'a str); 2] {
     let annotation = metadata
         .annotations
         .as_ref()
         .and_then(|annotations| annotations.get(ANNOTATION))
         .map(String::as_str);
     let option = config.written(&WARNINGS_DISABLED).map(|(_, text)| text);
-    if annotation.is_none() && option.is_none() {
-        return;
-    }
-    let sources = [
-        (format!("metadata.annotations[{ANNOTATION}]"), annotation),
-        (format!("spec.flinkConfiguration[{}]", WARNINGS_DISABLED.key), option),
-    ];
-    for (path, text) in &sources {
-        for code in codes(text.unwrap_or_default()) {
-            report_code(path, code, report);
+    [
+        (
+            format!("metadata.annotations[{ANNOTATION}]"),
+            annotation.unwrap_or_default(),
+        ),
+        (
+            format!("spec.flinkConfiguration[{}]", WARNINGS_DISABLED.key),
+            option.unwrap_or_default(),
+        ),
+    ]
+}
+
+/// Takes the warnings out of `report` that `metadata` or `config` turns off, and warns of codes that turn nothing off.
+pub(super) fn apply(metadata: &ObjectMeta, config: &FlinkConfig, report: &mut Report) {
+    for (path, text) in sources(metadata, config) {
+        for code in codes(text) {
+            report_code(&path, code, report);
         }
     }
+    filter(metadata, config, report);
+}
+
+/// Takes the warnings out of `report` that `metadata` or `config` turns off.
+pub(super) fn filter(metadata: &ObjectMeta, config: &FlinkConfig, report: &mut Report) {
+    if report.warnings.is_empty() {
+        return;
+    }
+    let sources = sources(metadata, config);
     report.warnings.retain(|warning| {
         !sources
             .iter()
-            .any(|(_, text)| codes(text.unwrap_or_default()).any(|code| code == warning.code))
+            .any(|(_, text)| codes(text).any(|code| code == warning.code))
     });
 }
 

@@ -149,12 +149,26 @@ fn template_is_given(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
 }
 
 fn template_is_valid(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    check_template(
-        subject.spec.ingress.as_ref(),
-        (&subject.name, subject.namespace),
-        &subject.path("ingress.template"),
-        findings,
-    );
+    let template = subject
+        .spec
+        .ingress
+        .as_ref()
+        .and_then(|ingress| ingress.template.as_deref());
+    // The children of a blue/green deployment get their colour before the template.
+    let of_child = template
+        .filter(|_| subject.root != "spec")
+        .map(|template| format!("green-{template}"));
+    let Some(text) = of_child.as_deref().or(template) else {
+        return;
+    };
+    if let Err(problem) = address(text, &subject.name, subject.namespace) {
+        findings.add_value(
+            subject.path("ingress.template"),
+            template.unwrap_or_default(),
+            problem,
+            FIX,
+        );
+    }
 }
 
 fn parent_template_is_valid(subject: &BlueGreen<'_>, findings: &mut Findings<'_>) {

@@ -5,8 +5,11 @@ use super::subject::{Job, is_given};
 use super::table::{Cause, Check, JOBS, Rule, Severity};
 use crate::api::UpgradeMode;
 use crate::config::options::{
-    CHECKPOINTS_DIRECTORY, LAST_STATE_MAX_CHECKPOINT_AGE, PERIODIC_SAVEPOINT_INTERVAL, SAVEPOINT_DIRECTORY,
+    CHECKPOINTS_DIRECTORY, LAST_STATE_MAX_CHECKPOINT_AGE, PERIODIC_CHECKPOINT_INTERVAL, PERIODIC_SAVEPOINT_INTERVAL,
+    SAVEPOINT_DIRECTORY,
 };
+use crate::config::parse_duration;
+use crate::config::quartz::cron_problem;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -69,7 +72,19 @@ pub(super) const RULES: &[Rule] = &[
         since: "0.1",
         check: Check::Job(parallelism_is_positive),
     },
+    Rule {
+        code: "schedule-unreadable",
+        kinds: JOBS,
+        severity: Severity::Refuse(Cause::Invalid),
+        what: "kubernetes.operator.periodic.savepoint.interval and periodic.checkpoint.interval are durations or Quartz cron expressions",
+        why: "Nothing would ever be taken",
+        fix: SCHEDULE_FIX,
+        since: "0.1",
+        check: Check::Job(schedules_are_readable),
+    },
 ];
+
+const SCHEDULE_FIX: &str = "write a duration such as \"6 h\", or a cron expression such as \"0 0 */6 * * ?\"";
 
 const SAVEPOINT_DIR_FIX: &str =
     "set execution.checkpointing.savepoint-dir (or state.savepoints.dir) to a directory that all pods reach";
@@ -138,5 +153,24 @@ fn parallelism_is_positive(subject: &Job<'_>, findings: &mut Findings<'_>) {
             "set job.parallelism to 1 or more",
         ),
         Some(_) => {}
+    }
+}
+
+fn schedules_are_readable(subject: &Job<'_>, findings: &mut Findings<'_>) {
+    for option in [&PERIODIC_SAVEPOINT_INTERVAL, &PERIODIC_CHECKPOINT_INTERVAL] {
+        let Some((key, text)) = subject.config.written(option) else {
+            continue;
+        };
+        if text.trim().is_empty() || parse_duration(text).is_ok() {
+            continue;
+        }
+        if let Some(problem) = cron_problem(text) {
+            findings.add_value(
+                subject.config_path(key),
+                text,
+                format!("\"{text}\" is no duration, and as a cron expression {problem}"),
+                SCHEDULE_FIX,
+            );
+        }
     }
 }

@@ -3,20 +3,36 @@
 use super::report::Findings;
 use super::subject::Deployment;
 use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
+use crate::config::options::{AUTOSCALER_PREFIX, OPERATOR_PREFIX};
 
 /// Files that a cluster's logging is set up by.
 pub const FILES: [&str; 2] = ["log4j-console.properties", "logback-console.xml"];
 
-pub(super) const RULES: &[Rule] = &[Rule {
-    code: "logging-file-unknown",
-    kinds: CLUSTERS,
-    severity: Severity::Refuse(Cause::NotSupported),
-    what: "logConfiguration holds log4j-console.properties and logback-console.xml only",
-    why: "The containers read no other file",
-    fix: "use log4j-console.properties or logback-console.xml",
-    since: "0.1",
-    check: Check::Deployment(files_are_known),
-}];
+/// Most that a ConfigMap holds, in bytes (`core.MaxSecretSize`, which is also checked for ConfigMaps).
+const MOST_BYTES: usize = 1024 * 1024;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "logging-file-unknown",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse(Cause::NotSupported),
+        what: "logConfiguration holds log4j-console.properties and logback-console.xml only",
+        why: "The containers read no other file",
+        fix: "use log4j-console.properties or logback-console.xml",
+        since: "0.1",
+        check: Check::Deployment(files_are_known),
+    },
+    Rule {
+        code: "config-map-too-large",
+        kinds: CLUSTERS,
+        severity: Severity::Refuse(Cause::TooLong),
+        what: "The configuration with all defaults and logConfiguration together are at most 1 MiB long",
+        why: "They go into one ConfigMap, and Kubernetes takes no larger one",
+        fix: "shorten the configuration, or put large files into the image or a volume",
+        since: "0.1",
+        check: Check::Deployment(files_fit_a_config_map),
+    },
+];
 
 fn files_are_known(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     for file in subject.spec.log_configuration.iter().flat_map(|files| files.keys()) {
@@ -28,5 +44,36 @@ fn files_are_known(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
                 "use log4j-console.properties or logback-console.xml",
             );
         }
+    }
+}
+
+fn files_fit_a_config_map(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    let shipped = |key: &str| !key.starts_with(OPERATOR_PREFIX) && !key.starts_with(AUTOSCALER_PREFIX);
+    // A line of the file is "key: value" and its end; quotes and escapes only add to that.
+    let configuration: usize = subject
+        .config
+        .iter()
+        .filter(|(key, _)| shipped(key))
+        .map(|(key, value)| key.len() + value.len() + 3)
+        .sum();
+    let logging: usize = subject
+        .spec
+        .log_configuration
+        .iter()
+        .flatten()
+        .map(|(name, text)| name.len() + text.len())
+        .sum();
+    if configuration + logging > MOST_BYTES {
+        let field = if logging > configuration {
+            "logConfiguration"
+        } else {
+            "flinkConfiguration"
+        };
+        findings.add(
+            subject.path(field),
+            format!(
+                "the configuration ({configuration} bytes) and the logging files ({logging} bytes) do not fit into one ConfigMap of {MOST_BYTES} bytes"
+            ),
+        );
     }
 }

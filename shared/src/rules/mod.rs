@@ -8,17 +8,22 @@
 //! whether there is anything to check at all. [`Valid::check`] is for the steps that act on a spec: it always checks, and
 //! what it returns is the proof.
 
+pub mod autoscaler;
 pub mod blue_green;
 pub mod change;
 pub mod configuration;
 pub mod disabled;
+mod fields;
 pub mod handbook;
+pub mod hazards;
+pub mod image;
 pub mod ingress;
 pub mod job;
 pub mod logging;
 mod lookup;
 pub mod name;
 pub mod options;
+pub mod pod_template;
 mod report;
 pub mod resources;
 pub mod service_account;
@@ -97,8 +102,8 @@ pub trait Validate: Resource<DynamicType = ()> + Clone + Serialize + Deserialize
     /// The kind.
     const KIND: Kind;
 
-    /// Runs every rule.
-    fn check(&self, environment: &Environment<'_>) -> Report;
+    /// Runs every rule on the object, which takes the place of `old`.
+    fn check(&self, old: Option<&Self>, environment: &Environment<'_>) -> Report;
 
     /// The configuration that the object means: all defaults and what the object itself says. Parts that cannot be
     /// read are left out; a rule refuses them.
@@ -117,7 +122,7 @@ pub fn validate<K: Validate>(object: &K, old: Option<&K>, environment: &Environm
     if is_exempt(object.meta()) || old.is_some_and(|old| old.same_spec(object)) {
         return Report::default();
     }
-    let mut report = object.check(environment);
+    let mut report = object.check(old, environment);
     report.extend(extensions_on(object, environment));
     report
 }
@@ -221,7 +226,17 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
     if is_exempt(object.meta()) {
         return Report::default();
     }
-    let mut report = object.check(environment);
+    let old_object = old.and_then(|old| shape::read::<K>(old).0);
+    let mut report = object.check(old_object.as_ref(), environment);
+    // The API server has dropped unknown fields before it asks; only what comes from elsewhere has any.
+    if environment.request.operation.is_none() {
+        let mut unknown = Report::default();
+        shape::unknown_fields::<K>(json, &mut unknown);
+        if !unknown.warnings.is_empty() {
+            disabled::filter(object.meta(), &object.effective_config(environment), &mut unknown);
+        }
+        report.warnings.splice(0..0, unknown.warnings);
+    }
     // What was left out cannot be missed as well.
     report.violations.retain(|violation| {
         !misfits
@@ -308,7 +323,7 @@ fn is_exempt(metadata: &kube::core::ObjectMeta) -> bool {
 impl Validate for FlinkDeployment {
     const KIND: Kind = Kind::FlinkDeployment;
 
-    fn check(&self, environment: &Environment<'_>) -> Report {
+    fn check(&self, _: Option<&Self>, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         let subject = Deployment::new(self, environment);
         table::run_deployment(Kind::FlinkDeployment, &subject, &mut report);
@@ -328,7 +343,7 @@ impl Validate for FlinkDeployment {
 impl Validate for FlinkSessionJob {
     const KIND: Kind = Kind::FlinkSessionJob;
 
-    fn check(&self, environment: &Environment<'_>) -> Report {
+    fn check(&self, _: Option<&Self>, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         let subject = SessionJob::new(self, environment);
         table::run_session_job(&subject, &mut report);
@@ -348,9 +363,9 @@ impl Validate for FlinkSessionJob {
 impl Validate for FlinkStateSnapshot {
     const KIND: Kind = Kind::FlinkStateSnapshot;
 
-    fn check(&self, environment: &Environment<'_>) -> Report {
+    fn check(&self, old: Option<&Self>, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
-        table::run_snapshot(&Snapshot::new(self, environment), &mut report);
+        table::run_snapshot(&Snapshot::new(self, old, environment), &mut report);
         disabled::apply(&self.metadata, &self.effective_config(environment), &mut report);
         report
     }
@@ -369,7 +384,7 @@ impl Validate for FlinkStateSnapshot {
 impl Validate for FlinkBlueGreenDeployment {
     const KIND: Kind = Kind::FlinkBlueGreenDeployment;
 
-    fn check(&self, environment: &Environment<'_>) -> Report {
+    fn check(&self, _: Option<&Self>, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         let subject = BlueGreen::new(self, environment);
         table::run_blue_green(&subject, &mut report);

@@ -6,19 +6,47 @@ use std::fmt::Write as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::report::Violation;
+use super::fields;
+use super::report::{Findings, Report, Violation};
 use super::table::{Cause, Check, Kind, Rule, Severity};
 
-pub(super) const RULES: &[Rule] = &[Rule {
-    code: CODE,
-    kinds: &Kind::ALL,
-    severity: Severity::Refuse(Cause::TypeInvalid),
-    what: "Every field has the type that the CRD gives it",
-    why: "A field of another type cannot be read",
-    fix: FIX,
-    since: "0.1",
-    check: Check::Shape,
-}];
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: CODE,
+        kinds: &Kind::ALL,
+        severity: Severity::Refuse(Cause::TypeInvalid),
+        what: "Every field has the type that the CRD gives it",
+        why: "A field of another type cannot be read",
+        fix: FIX,
+        since: "0.1",
+        check: Check::Shape,
+    },
+    Rule {
+        code: "field-unknown",
+        kinds: &Kind::ALL,
+        severity: Severity::Warn,
+        what: "The spec has no other fields than those of the CRD",
+        why: "The API server drops an unknown field: kubectl refuses it, and other clients lose it without a word",
+        fix: "remove the field; `kubectl explain` shows those that there are",
+        since: "0.1",
+        check: Check::Shape,
+    },
+];
+
+/// Warns of fields of `spec` that a `K` does not have.
+pub(super) fn unknown_fields<K: DeserializeOwned>(value: &Value, report: &mut Report) {
+    let found = fields::unknown::<K>(value);
+    let in_spec = |field: &fields::UnknownField| field.parent == "spec" || field.parent.starts_with("spec.");
+    for field in found.into_iter().filter(in_spec).take(MOST_MISTAKES) {
+        let message = format!("there is no field \"{}\"", field.name);
+        let path = field.path();
+        let mut findings = Findings::new(&RULES[1], report);
+        match field.meant {
+            Some(meant) => findings.add_with_fix(path, message, format!("write {meant} if that is meant")),
+            None => findings.add(path, message),
+        }
+    }
+}
 
 const CODE: &str = "field-type";
 const FIX: &str = "write a value of the right type; `kubectl explain` shows the field";

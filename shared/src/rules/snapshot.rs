@@ -3,6 +3,7 @@
 use super::report::Findings;
 use super::subject::Snapshot;
 use super::table::{Cause, Check, Rule, SNAPSHOTS, Severity};
+use crate::api::FlinkStateSnapshotSpec;
 use crate::api::snapshot::SnapshotState;
 
 pub(super) const RULES: &[Rule] = &[
@@ -35,6 +36,36 @@ pub(super) const RULES: &[Rule] = &[
         fix: "name a FlinkDeployment or FlinkSessionJob in the snapshot's own namespace",
         since: "0.1",
         check: Check::Snapshot(target_exists),
+    },
+    Rule {
+        code: "snapshot-immutable",
+        kinds: SNAPSHOTS,
+        severity: Severity::Refuse(Cause::Forbidden),
+        what: "The spec of a snapshot stays what it was, but for backoffLimit and savepoint.disposeOnDelete",
+        why: "A snapshot is taken once; what is changed afterwards would say something else than what was done",
+        fix: "create another FlinkStateSnapshot",
+        since: "0.1",
+        check: Check::Snapshot(spec_stays),
+    },
+    Rule {
+        code: "snapshot-path-missing",
+        kinds: SNAPSHOTS,
+        severity: Severity::Refuse(Cause::Required),
+        what: "savepoint.path is given where savepoint.alreadyExists is true",
+        why: "It is all that is known of the savepoint",
+        fix: "set savepoint.path to the savepoint, such as s3://bucket/savepoints/savepoint-1a2b3c",
+        since: "0.1",
+        check: Check::Snapshot(existing_savepoint_has_path),
+    },
+    Rule {
+        code: "snapshot-backoff-invalid",
+        kinds: SNAPSHOTS,
+        severity: Severity::Refuse(Cause::Invalid),
+        what: "backoffLimit is -1 (retry for ever) or more",
+        why: "No other negative number has a meaning",
+        fix: "write -1, 0 or a number of retries",
+        since: "0.1",
+        check: Check::Snapshot(backoff_is_valid),
     },
 ];
 
@@ -86,6 +117,55 @@ fn target_exists(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
             name,
             format!("there is no {kind} \"{name}\" in namespace {}", subject.namespace),
             "name a FlinkDeployment or FlinkSessionJob in the snapshot's own namespace",
+        );
+    }
+}
+
+/// The spec without what may be changed: both say what becomes of the snapshot, not what it is.
+fn lasting(spec: &FlinkStateSnapshotSpec) -> FlinkStateSnapshotSpec {
+    let mut spec = spec.clone();
+    spec.backoff_limit = None;
+    if let Some(savepoint) = &mut spec.savepoint {
+        savepoint.dispose_on_delete = None;
+    }
+    spec
+}
+
+fn spec_stays(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
+    let Some(old) = subject.old else { return };
+    let (old, new) = (lasting(&old.spec), lasting(subject.spec()));
+    for (path, differs) in [
+        ("spec.jobReference", old.job_reference != new.job_reference),
+        ("spec.savepoint", old.savepoint != new.savepoint),
+        ("spec.checkpoint", old.checkpoint != new.checkpoint),
+    ] {
+        if differs {
+            findings.add(path, "this is another snapshot than was asked for");
+        }
+    }
+}
+
+fn existing_savepoint_has_path(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
+    let savepoint = subject.spec().savepoint.as_ref();
+    if already_exists(subject)
+        && savepoint
+            .and_then(|s| s.path.as_deref())
+            .is_none_or(|path| path.trim().is_empty())
+    {
+        findings.add(
+            "spec.savepoint.path",
+            "the savepoint exists already, but nothing says where",
+        );
+    }
+}
+
+fn backoff_is_valid(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
+    if let Some(limit) = subject.spec().backoff_limit.filter(|limit| *limit < -1) {
+        findings.add_value(
+            "spec.backoffLimit",
+            limit.to_string(),
+            format!("{limit} is no number of retries"),
+            "write -1, 0 or a number of retries",
         );
     }
 }

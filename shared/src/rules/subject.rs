@@ -231,6 +231,8 @@ pub struct Snapshot<'a> {
     pub namespace: &'a str,
     /// The object.
     pub object: &'a FlinkStateSnapshot,
+    /// The object that it takes the place of.
+    pub old: Option<&'a FlinkStateSnapshot>,
     /// Whether the job's resource exists; `None` where nobody knows.
     pub target_exists: Option<bool>,
 }
@@ -238,11 +240,16 @@ pub struct Snapshot<'a> {
 impl<'a> Snapshot<'a> {
     /// The subject of `object`.
     #[must_use]
-    pub fn new(object: &'a FlinkStateSnapshot, environment: &Environment<'_>) -> Self {
+    pub fn new(
+        object: &'a FlinkStateSnapshot,
+        old: Option<&'a FlinkStateSnapshot>,
+        environment: &Environment<'_>,
+    ) -> Self {
         let namespace = namespace_of(&object.metadata);
         Self {
             namespace,
             object,
+            old,
             target_exists: object
                 .spec
                 .job_reference

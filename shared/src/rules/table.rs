@@ -146,21 +146,25 @@ pub struct Rule {
 }
 
 /// Rules of one subject.
-const SUBJECTS: [&[Rule]; 15] = [
+const SUBJECTS: [&[Rule]; 19] = [
     super::shape::RULES,
     super::name::RULES,
     super::version::RULES,
     super::configuration::RULES,
     super::options::RULES,
+    super::image::RULES,
     super::ingress::RULES,
     super::logging::RULES,
     super::job::RULES,
+    super::autoscaler::RULES,
     super::resources::RULES,
+    super::pod_template::RULES,
     super::change::RULES,
     super::service_account::RULES,
     super::session_job::RULES,
     super::snapshot::RULES,
     super::blue_green::RULES,
+    super::hazards::RULES,
     super::disabled::RULES,
 ];
 

@@ -22,7 +22,7 @@ impl<K: Validate> Valid<K> {
     /// # Errors
     /// Everything that is wrong.
     pub fn check(object: K, environment: &Environment<'_>) -> Result<Self, Report> {
-        let mut report = object.check(environment);
+        let mut report = object.check(None, environment);
         report.extend(extensions_on(&object, environment));
         if !report.is_valid() {
             return Err(report);

@@ -1,7 +1,10 @@
 //! What each rule finds, and what it lets pass.
 
+mod autoscaler;
+mod hazards;
 mod options;
 mod other_kinds;
+mod pods;
 mod resources;
 
 use serde_json::{Value, json};
@@ -65,6 +68,12 @@ pub fn cases() -> Vec<Case> {
     resources::memory(&mut table);
     resources::quantities(&mut table);
     changes(&mut table);
+    autoscaler::autoscaler(&mut table);
+    pods::pods(&mut table);
+    pods::images(&mut table);
+    hazards::state(&mut table);
+    hazards::capacity(&mut table);
+    hazards::configuration(&mut table);
     other_kinds::switches(&mut table);
     other_kinds::session_jobs(&mut table);
     other_kinds::snapshots(&mut table);
@@ -81,8 +90,36 @@ fn shape_and_names(table: &mut Table) {
             &json!({ "flinkVersion": "1.20", "restartNonce": "x" }),
             &["spec.flinkVersion", "spec.restartNonce"],
         )
-        .spec(&json!({ "jobManager": "big" }), &["spec.jobManager"])
-        .spec(&json!({ "unknown": 1, "job": { "unknown": [] } }), &[]);
+        .spec(&json!({ "jobManager": "big" }), &["spec.jobManager"]);
+    table
+        .rule("field-unknown", Kind::FlinkDeployment)
+        .spec(
+            &json!({ "unknown": 1, "job": { "paralelism": 4 } }),
+            &["spec.unknown", "spec.job.paralelism"],
+        )
+        .spec(
+            &json!({ "taskManager": { "resources": { "limit": {} } } }),
+            &["spec.taskManager.resources.limit"],
+        )
+        .spec(
+            &json!({ "flinkConfiguration": { "kubernetes": { "taskmanager": { "labels": { "team": "a" } } } } }),
+            &[],
+        )
+        .object(
+            json!({ "status": { "unknown": 1 }, "unknown": 1, "metadata": { "unknown": 1 } }),
+            &[],
+        )
+        .object(
+            json!({
+                "metadata": { "annotations": { "sluice.flink.apache.org/disable-warnings": "field-unknown" } },
+                "spec": { "unknown": 1 },
+            }),
+            &[],
+        );
+    table.rule("field-unknown", Kind::FlinkBlueGreenDeployment).spec(
+        &json!({ "template": { "spec": { "job": { "jarUri": "x" } } } }),
+        &["spec.template.spec.job.jarUri"],
+    );
     table.rule("field-type", Kind::FlinkStateSnapshot).spec(
         &json!({ "jobReference": { "kind": "Job" } }),
         &["spec.jobReference.kind"],
@@ -139,12 +176,12 @@ fn configuration(table: &mut Table) {
         .spec(
             &json!({ "flinkConfiguration": { "high-availability.cluster-id": "x" } }),
             &["spec.flinkConfiguration[high-availability.cluster-id]"],
-        )
-        // An older spelling is overwritten rather than refused.
-        .spec(
-            &json!({ "flinkConfiguration": { "high-availability.zookeeper.path.namespace": "x" } }),
-            &[],
         );
+    // An older spelling is overwritten rather than refused.
+    table.rule("config-overwritten", Kind::FlinkDeployment).spec(
+        &json!({ "flinkConfiguration": { "high-availability.zookeeper.path.namespace": "x" } }),
+        &["spec.flinkConfiguration[high-availability.zookeeper.path.namespace]"],
+    );
     table
         .rule("config-value", Kind::FlinkDeployment)
         .spec(
@@ -253,16 +290,19 @@ fn ingress_and_logging(table: &mut Table) {
 }
 
 fn jobs(table: &mut Table) {
-    let checkpoints = json!({ "state.checkpoints.dir": "s3://c" });
+    let checkpoints = json!({ "state.checkpoints.dir": "s3://c", "high-availability.type": "kubernetes" });
     let both = json!({ "state": { "checkpoints.dir": "s3://c", "savepoints.dir": "s3://s" } });
     table
         .rule("checkpoint-dir-missing", Kind::FlinkDeployment)
         .spec(
-            &json!({ "job": { "upgradeMode": "last-state" } }),
+            &json!({ "job": { "upgradeMode": "last-state" }, "flinkConfiguration": { "high-availability.type": "kubernetes" } }),
             &["spec.flinkConfiguration[execution.checkpointing.dir]"],
         )
         .spec(
-            &json!({ "job": { "upgradeMode": "last-state" }, "flinkConfiguration": { "execution.checkpointing.dir": " " } }),
+            &json!({ "job": { "upgradeMode": "last-state" }, "flinkConfiguration": {
+                "high-availability.type": "kubernetes",
+                "execution.checkpointing.dir": " ",
+            } }),
             &["spec.flinkConfiguration[execution.checkpointing.dir]"],
         )
         .spec(&json!({ "job": { "upgradeMode": "last-state" }, "flinkConfiguration": checkpoints }), &[]);
@@ -315,7 +355,7 @@ fn jobs(table: &mut Table) {
 fn changes(table: &mut Table) {
     let kind = Kind::FlinkDeployment;
     let after = |old: Value, new: Value| json!({ "status": acted_on(kind, &json!({ "spec": old })), "spec": new });
-    let checkpoints = json!({ "state.checkpoints.dir": "s3://c" });
+    let checkpoints = json!({ "state.checkpoints.dir": "s3://c", "high-availability.type": "kubernetes" });
     let suspended = json!({ "job": { "state": "suspended", "upgradeMode": "last-state" } });
     table
         .rule("version-change-while-suspended", kind)

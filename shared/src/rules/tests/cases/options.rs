@@ -22,6 +22,7 @@ fn free() -> Value {
         "pipeline.global-job-parameters.date": "today",
         "external-resource.gpu.amount": "1",
         "kubernetes.operator.plugins.listeners.mine.class": "com.example.Listener",
+        "job.autoscaler.enabled": "false",
         "job.autoscaler.metrics.custom-evaluator.mine.class": "com.example.Evaluator",
     })
 }
@@ -138,7 +139,7 @@ fn lines(table: &mut Table) {
         .spec(
             &with(
                 "v1_20",
-                &json!({ "s3.secret-key": "ab#cd", "env.java.opts.all": "-Da=b\n-Dc=d\n" }),
+                &json!({ "s3.secret-key": "ab#cd", "kubernetes.operator.warnings.disabled": "secret-in-configuration", "env.java.opts.all": "-Da=b\n-Dc=d\n" }),
             ),
             &[
                 "spec.flinkConfiguration[env.java.opts.all]",
@@ -149,14 +150,14 @@ fn lines(table: &mut Table) {
         .spec(
             &with(
                 "v1_20",
-                &json!({ "kubernetes.operator.user.artifacts.http.header": "a:b#c" }),
+                &json!({ "kubernetes.operator.user.artifacts.http.header": "a:b#c", "kubernetes.operator.warnings.disabled": "secret-in-configuration" }),
             ),
             &[],
         )
         .spec(
             &with(
                 "v2_0",
-                &json!({ "s3.secret-key": "ab#cd", "env.java.opts.all": "-Da=b\n-Dc=d" }),
+                &json!({ "s3.secret-key": "ab#cd", "kubernetes.operator.warnings.disabled": "secret-in-configuration", "env.java.opts.all": "-Da=b\n-Dc=d" }),
             ),
             &[],
         );

@@ -87,6 +87,22 @@ pub(super) fn snapshots(table: &mut Table) {
             json!({ "spec": { "jobReference": { "name": "nobody" } }, "status": { "state": "COMPLETED" } }),
             &[],
         );
+    table
+        .rule("snapshot-path-missing", Kind::FlinkStateSnapshot)
+        .spec(
+            &json!({ "savepoint": { "alreadyExists": true, "path": " " } }),
+            &["spec.savepoint.path"],
+        )
+        .spec(
+            &json!({ "savepoint": { "alreadyExists": true, "path": "s3://s/1" } }),
+            &[],
+        )
+        .spec(&json!({ "savepoint": { "alreadyExists": false, "path": null } }), &[]);
+    table
+        .rule("snapshot-backoff-invalid", Kind::FlinkStateSnapshot)
+        .spec(&json!({ "backoffLimit": -2 }), &["spec.backoffLimit"])
+        .spec(&json!({ "backoffLimit": -1 }), &[])
+        .spec(&json!({ "backoffLimit": 0 }), &[]);
 }
 
 pub(super) fn blue_green(table: &mut Table) {
@@ -101,6 +117,57 @@ pub(super) fn blue_green(table: &mut Table) {
         &json!({ "template": { "spec": { "job": null } } }),
         &["spec.template.spec.job"],
     );
+    let kind = Kind::FlinkBlueGreenDeployment;
+    let grace = |text: &str| json!({ "configuration": { "kubernetes.operator.bluegreen.abort.grace-period": text } });
+    table
+        .rule("blue-green-option-value", kind)
+        .spec(
+            &grace("soon"),
+            &["spec.configuration[kubernetes.operator.bluegreen.abort.grace-period]"],
+        )
+        .spec(&grace("5 min"), &[])
+        .spec(
+            &json!({ "configuration": { "kubernetes.operator.bluegreen.deployment-deletion.delay": "-1 s" } }),
+            &[],
+        );
+    table.rule("blue-green-option-unknown", kind).spec(
+        &json!({ "configuration": { "kubernetes.operator.bluegreen.abort.grace-perio": "1 s", "rest.port": "1" } }),
+        &[
+            "spec.configuration[kubernetes.operator.bluegreen.abort.grace-perio]",
+            "spec.configuration[rest.port]",
+        ],
+    );
+    table.rule("blue-green-option-misplaced", kind).spec(
+        &json!({ "template": { "spec": { "flinkConfiguration": {
+            "kubernetes.operator.bluegreen.abort.grace-period": "1 min",
+        } } } }),
+        &["spec.template.spec.flinkConfiguration[kubernetes.operator.bluegreen.abort.grace-period]"],
+    );
+    let last_state = |savepoints: &serde_json::Value| {
+        json!({ "template": { "spec": { "job": { "upgradeMode": "last-state" }, "flinkConfiguration": {
+            "high-availability.type": "kubernetes",
+            "execution.checkpointing.dir": "s3://c",
+            "execution.checkpointing.savepoint-dir": savepoints,
+        } } } })
+    };
+    table
+        .rule("blue-green-savepoint-dir", kind)
+        .spec(
+            &last_state(&json!(null)),
+            &["spec.template.spec.flinkConfiguration[execution.checkpointing.savepoint-dir]"],
+        )
+        .spec(&last_state(&json!("s3://s")), &[]);
+    // The children's host begins with their colour.
+    table
+        .rule("ingress-template-invalid", kind)
+        .spec(
+            &json!({ "template": { "spec": { "ingress": { "template": "/{{namespace}}" } } } }),
+            &["spec.template.spec.ingress.template"],
+        )
+        .spec(
+            &json!({ "template": { "spec": { "ingress": { "template": "{{name}}.example.com" } } } }),
+            &[],
+        );
 }
 
 /// What turns warnings off. The deprecated version shows that a code counts.

@@ -170,7 +170,10 @@ proptest! {
         let options = checkpoints.then_some(("state.checkpoints.dir", "s3://bucket/checkpoints"));
         let defaults = DefaultConfiguration::new(options.into_iter().collect());
         let judge = Judge::new(defaults.clone(), Arc::default());
-        prop_assert_eq!(linted(&defaults, &object), admitted(judge, kind, &object));
+        let mut linted = linted(&defaults, &object);
+        // Only a file has fields that the API server would drop before it asks.
+        linted.warnings.retain(|warning| warning.code != "field-unknown");
+        prop_assert_eq!(linted, admitted(judge, kind, &object));
     }
 }
 

@@ -106,7 +106,10 @@ func tearDownNetwork(l layout) error {
 	}
 	if exists {
 		for _, port := range bridgePorts() {
-			try("ip", "link", "delete", "dev", port)
+			// The kernel removes the pair by itself when it is done with the network namespace of a pod that just ended.
+			if _, err := run("ip", "link", "delete", "dev", port); err != nil && linkExists(port) {
+				problems = append(problems, err)
+			}
 		}
 		try("ip", "link", "delete", "dev", bridgeName) // and with it its addresses and routes
 	}
@@ -116,6 +119,11 @@ func tearDownNetwork(l layout) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func linkExists(name string) bool {
+	_, err := os.Lstat("/sys/class/net/" + name)
+	return err == nil
 }
 
 // bridgePorts are the machine's ends of the pods' veth pairs.

@@ -38,13 +38,13 @@ impl Extension for Telling {
         assert!(request.deadline.is_some_and(|deadline| deadline > Instant::now()));
         let user = request.user.expect("the webhook knows the user");
         let message = format!(
-            "{:?} by {} in {:?}, dry run: {}, old: {}, parallelism {:?}",
+            "{:?} by {} in {:?}, dry run: {}, old: {}, heartbeat {:?}",
             request.operation.map(extension::Operation::as_str),
             user.name,
             user.groups,
             request.dry_run,
             question.old.is_some(),
-            question.config.get("parallelism.default"),
+            question.config.get("heartbeat.interval"),
         );
         self.answer(Report {
             warnings: vec![Warning {
@@ -96,7 +96,7 @@ fn webhook(extension: Telling) -> Router {
 
 fn deployment(old: bool) -> Value {
     let mut spec = good_spec();
-    spec["flinkConfiguration"] = json!({ "parallelism.default": 7 });
+    spec["flinkConfiguration"] = json!({ "heartbeat.interval": 7 });
     let new = object("FlinkDeployment", &spec);
     let old = old.then(|| object("FlinkDeployment", &good_spec()));
     let operation = if old.is_some() { "UPDATE" } else { "CREATE" };
@@ -106,11 +106,11 @@ fn deployment(old: bool) -> Value {
 #[rstest]
 #[case::create(
     false,
-    "Some(\"CREATE\") by admin in [\"system:authenticated\"], dry run: false, old: false, parallelism Some(\"7\")"
+    "Some(\"CREATE\") by admin in [\"system:authenticated\"], dry run: false, old: false, heartbeat Some(\"7\")"
 )]
 #[case::update(
     true,
-    "Some(\"UPDATE\") by admin in [\"system:authenticated\"], dry run: false, old: true, parallelism Some(\"7\")"
+    "Some(\"UPDATE\") by admin in [\"system:authenticated\"], dry run: false, old: true, heartbeat Some(\"7\")"
 )]
 #[tokio::test]
 async fn an_extension_knows_the_request(#[case] old: bool, #[case] told: &str) {

@@ -84,8 +84,9 @@ fn container_trouble(container: &ContainerStatus) -> Option<Trouble> {
             ),
         });
     }
-    let between_crashes = state.running.is_some() && container.restart_count > 1 && last.is_some_and(ended_early);
-    (between_crashes || state.terminated.is_some() && out_of_memory).then(|| crashed(container, ended))
+    // Just ended, or running again: between two crashes it is the same loop.
+    let looping = container.restart_count > 1 && ended.is_some_and(ended_early);
+    (looping || state.terminated.is_some() && out_of_memory).then(|| crashed(container, ended))
 }
 
 /// Whether a container failed so soon after its start that kubelet counts it to the same crash loop.
@@ -167,6 +168,8 @@ mod tests {
     #[case::creating(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}), None)]
     #[case::recovered(json!({"running": {}}), json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), None)]
     #[case::between_crashes(json!({"running": {}}), json!({"terminated": {"exitCode": 1, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:09:59Z"}}),
+        Some(("CrashLoopBackOff", "[flink-main-container] CrashLoop - exit code 1")))]
+    #[case::just_crashed(json!({"terminated": {"exitCode": 1, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z"}}), json!({}),
         Some(("CrashLoopBackOff", "[flink-main-container] CrashLoop - exit code 1")))]
     #[case::killed_between(json!({"running": {}}), json!({"terminated": {"exitCode": 137, "reason": "OOMKilled", "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:09Z"}}),
         Some(("OOMKilled", "[flink-main-container] killed for using more memory than its limit; raise jobManager.resource.memory")))]

@@ -67,7 +67,8 @@ clean() {
     local point
     while read -r point _; do
         echo $$ >"$point/cgroup.procs"
-        find "$point/$name" -depth -type d -exec rmdir {} \; || true
+        # Not there in a hierarchy that was not reached.
+        if [ -d "$point/$name" ]; then find "$point/$name" -depth -type d -exec rmdir {} \;; fi
     done < <(cgroups)
     rm -rf --one-file-system "$ISOLATED_DISK"
 }

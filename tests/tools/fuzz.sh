@@ -36,7 +36,7 @@ for target in "${targets[@]}"; do
     code=0
     "$build/$host/release/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$build/artifacts/$target/" "$found" "corpus/$target" >"$log" 2>&1 || code=$?
-    grep -E 'INITED|DONE|stat::number_of_executed_units|stat::average_exec_per_sec|stat::peak_rss_mb' "$log" || true
+    grep -E 'INITED|DONE|stat::number_of_executed_units|stat::average_exec_per_sec|stat::peak_rss_mb' "$log" || code=1 # a run that tells nothing of itself tested nothing
     [ "$code" = 0 ] || {
         tail -n 40 "$log" >&2
         echo "fuzz.sh: $target failed, see $log; the input is in $build/artifacts/$target: fix the fault and add the input to" \

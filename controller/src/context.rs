@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::deployment::exceptions::Published;
 use crate::deployment::model::Millis;
+use crate::deployment::valid::OwnRules;
 use crate::flink::FlinkClient;
 use crate::metrics::Metrics;
 use crate::watch::Caches;
@@ -35,6 +36,8 @@ pub struct Shared {
     pub flink: FlinkClient,
     /// What the administrator gives every cluster.
     pub defaults: Defaults,
+    /// Rules of the user's own.
+    pub own_rules: OwnRules,
     /// Metrics.
     pub metrics: Metrics,
     /// Whether this process may write.

@@ -10,12 +10,15 @@ use futures::{FutureExt as _, StreamExt as _};
 use kube::Client;
 use kube::runtime::controller::{Config, Error as RunError, ReconcileRequest, applier};
 use prometheus_client::registry::Registry;
+use sluice_policies::watch::{Forbidden, Policies};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::Shutdown;
+use sluice_shared::extension::Extensions;
 
 use crate::context::{Context, Leadership, OwnWrites, Recent, Shared};
+use crate::deployment::valid::OwnRules;
 use crate::deployment::{on_error, reconcile};
 use crate::flink::FlinkClient;
 use crate::leader::{Candidate, LeaseLost};
@@ -109,11 +112,22 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         .map(|n| Watches::start(&client, *n, &health, &own_writes))
         .collect();
     register_readiness(&readiness, &watches, &health);
+    let extensions: Arc<Extensions> = Arc::default();
+    let policies = Policies::start(
+        &client,
+        &options.watch_namespaces,
+        Arc::clone(&extensions),
+        Forbidden::GoOn,
+    );
     let leadership = Leadership::default();
     let shared = Arc::new(Shared {
         flink: FlinkClient::new(metrics.clone()),
         client: client.clone(),
         defaults,
+        own_rules: OwnRules {
+            extensions,
+            policies: Some(Arc::new(policies)),
+        },
         metrics: metrics.clone(),
         leadership: leadership.clone(),
         own_writes,
@@ -169,6 +183,10 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
 /// Reconciles what `watch` reports, until the shutdown; those under way are finished.
 async fn lead(watch: Watches, shared: Arc<Shared>, shutdown: Shutdown) {
     watch.caches.ready().await;
+    // Nothing is started that a policy refuses, not in the first moments either.
+    if let Some(policies) = &shared.own_rules.policies {
+        policies.ready().await;
+    }
     watch.lead();
     let Watches { caches, queue, .. } = watch;
     let context = Arc::new(Context {

@@ -17,7 +17,7 @@ import (
 // The CRDs of the chart are those of deploy/crds, but for the annotation that keeps them.
 func TestCRDs(t *testing.T) {
 	files, _ := filepath.Glob("../../deploy/crds/*.yaml")
-	if len(files) != 4 {
+	if len(files) != 6 {
 		t.Fatalf("deploy/crds has %d files", len(files))
 	}
 	rendered := ofKind(parse(t, template(t)), "CustomResourceDefinition")
@@ -68,8 +68,8 @@ func TestPackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if count := strings.Count(string(listing), "sluice/files/crds/flink"); count != 4 || strings.Contains(string(listing), "->") {
-		t.Errorf("the archive does not hold the four CRDs as files:\n%s", listing)
+	if strings.Count(string(listing), "sluice/files/crds/") != 6 || strings.Contains(string(listing), "->") {
+		t.Errorf("the archive does not hold the six CRDs as files:\n%s", listing)
 	}
 	rendered, err := run(t, "template", "sluice", archives[0], "--namespace", namespace)
 	if err != nil {

@@ -15,6 +15,7 @@ use sluice_shared::extension::{self, Mutation, User};
 use sluice_shared::rules::{Kind, Report};
 
 use crate::judge::Judge;
+use crate::own_rules;
 use crate::review::{Operation, Request};
 use crate::verdict::{Failure, Verdict};
 
@@ -124,6 +125,12 @@ impl Admission {
     }
 
     fn checked(&self, endpoint: Endpoint, request: &Request<'_>) -> Result<Verdict, Failure> {
+        if own_rules::concerns(request) {
+            return match endpoint {
+                Endpoint::Mutate => Ok(Verdict::pass()),
+                Endpoint::Validate => own_rules::judge(request),
+            };
+        }
         let (kind, plural) = kind_of(request).ok_or_else(|| Failure::UnknownKind {
             kind: crate::answer::cut(&request.kind.to_string(), 200),
         })?;

@@ -4,7 +4,7 @@
 //! [`dispatch`] (kind, operation, typed object), the rules, and [`answer`] (verdict to AdmissionReview). Whatever fails
 //! on the way is itself an AdmissionReview that says what and why.
 //!
-//! Around it: [`server`] (TLS, connections, drain), [`lookups`] (what rules need to know of other objects), [`metrics`],
+//! Around it: [`server`] (TLS, connections, drain), [`lookups`] (what rules need to know of other objects), [`own_rules`] (policies), [`metrics`],
 //! [`selfcheck`] (readiness) and [`serve`] (wires them all). [`client_auth`] restricts who may ask, [`audit`] records what was
 //! decided.
 
@@ -16,6 +16,7 @@ pub mod http;
 pub mod judge;
 pub mod lookups;
 pub mod metrics;
+pub mod own_rules;
 pub mod review;
 pub mod selfcheck;
 pub mod serve;

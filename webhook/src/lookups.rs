@@ -3,7 +3,7 @@
 //! A look-up never leaves the process. Objects come from watches, or from a file when there is no cluster, and only the
 //! fields that rules read are kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
+use sluice_policies::watch::Policies;
 use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, FlinkSessionJobSpec};
 use sluice_shared::rules::{self, Lookup};
 
@@ -84,6 +85,7 @@ pub struct Lookups {
     deployments: Vec<Store<FlinkDeployment>>,
     session_jobs: Vec<Store<FlinkSessionJob>>,
     watches: Vec<Arc<Watch>>,
+    policies: Option<Arc<Policies>>,
 }
 
 impl Debug for Lookups {
@@ -152,6 +154,12 @@ impl Lookups {
         lookups.deployments = lookups.watch(client, namespaces);
         lookups.session_jobs = lookups.watch(client, namespaces);
         lookups
+    }
+
+    /// With the labels of namespaces, which `policies` watches.
+    #[must_use]
+    pub fn with_policies(self, policies: Option<Arc<Policies>>) -> Self {
+        Self { policies, ..self }
     }
 
     fn watch<K>(&mut self, client: &Client, namespaces: &[String]) -> Vec<Store<K>>
@@ -224,6 +232,7 @@ impl Lookups {
             deployments: vec![deployments],
             session_jobs: vec![session_jobs],
             watches: Vec::new(),
+            policies: None,
         })
     }
 
@@ -273,6 +282,13 @@ impl rules::Lookups for Lookups {
 
     fn session_job(&self, namespace: &str, name: &str) -> Lookup<FlinkSessionJob> {
         self.find(&self.session_jobs, namespace, name)
+    }
+
+    fn namespace_labels(&self, namespace: &str) -> Lookup<BTreeMap<String, String>> {
+        match &self.policies {
+            Some(policies) => policies.labels_of(namespace),
+            None => Lookup::Unknown,
+        }
     }
 }
 

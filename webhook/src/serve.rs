@@ -10,11 +10,12 @@ use sluice_certs::ca_bundle::{BundleState, Configuration, Injector};
 use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority};
+use sluice_policies::watch::{Forbidden, Policies, SOURCE};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::{self, Shutdown, Trigger};
-use sluice_shared::extension::Extensions;
+use sluice_shared::extension::{Extension, Extensions};
 use tokio::sync::watch;
 
 use crate::client_auth::{ClientAuth, ClientAuthError};
@@ -161,21 +162,29 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     }
 
     let client = client(&options).await?;
-    let lookups = Arc::new(match (&options.objects, &client) {
+    // Sources of the user's own validators replace theirs in here while requests run.
+    let extensions: Arc<Extensions> = Arc::default();
+    extensions.observe(Arc::new(metrics.clone()));
+    let policies = policies(&options.objects, client.as_ref(), &extensions);
+    let lookups = match (&options.objects, &client) {
         (Objects::Cluster(namespaces), Some(client)) => Lookups::watching(client, namespaces),
         (Objects::Offline(Some(file)), _) => Lookups::from_file(file)?,
         _ => Lookups::none(),
-    });
+    };
+    let lookups = Arc::new(lookups.with_policies(policies.clone()));
     start_certificates(&options.certificates, client.as_ref(), &current, &readiness)?;
     register_probes(&readiness, address, &current, &lookups, &shutdown);
+    if let Some(policies) = policies {
+        readiness.register("policies", move || {
+            let policies = Arc::clone(&policies);
+            Box::pin(async move { policies.synced() })
+        });
+    }
 
     // Probes and metrics are answered until the drain is over.
     let (admin_trigger, admin_shutdown) = shutdown::manual();
     let admin = admin.map(|admin| tokio::spawn(admin.serve(admin_shutdown)));
     let draining = shutdown.clone();
-    // Sources of the user's own validators replace theirs in here while requests run.
-    let extensions: Arc<Extensions> = Arc::default();
-    extensions.observe(Arc::new(metrics.clone()));
     let judge = Judge::new(defaults, lookups).with_extensions(Arc::clone(&extensions));
     let admission = Admission::new(Arc::new(judge)).with_own_accounts(options.own_accounts);
     let app = App::new(Arc::new(admission), metrics, move || draining.is_requested());
@@ -183,6 +192,36 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     let outcome = server.with_client_auth(client_auth).serve(app.router(), shutdown).await;
     end_admin(&admin_trigger, admin).await?;
     Ok(outcome?)
+}
+
+/// The cluster's policies, followed from now on. Without a cluster: those of the file, which never change.
+fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensions>) -> Option<Arc<Policies>> {
+    match (objects, client) {
+        (Objects::Cluster(namespaces), Some(client)) => {
+            let extensions = Arc::clone(extensions);
+            Some(Arc::new(Policies::start(
+                client,
+                namespaces,
+                extensions,
+                Forbidden::Wait,
+            )))
+        }
+        (Objects::Offline(Some(file)), _) => {
+            // A file that cannot be read is told of where its objects are read.
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            let loaded = sluice_policies::load_yaml(&text).unwrap_or_default();
+            for problem in &loaded.problems {
+                tracing::error!("policy left out, it cannot be used: {problem}");
+            }
+            let policies = loaded.policies.into_iter();
+            extensions.replace(
+                SOURCE,
+                policies.map(|policy| Arc::new(policy) as Arc<dyn Extension>).collect(),
+            );
+            None
+        }
+        _ => None,
+    }
 }
 
 async fn end_admin(

@@ -75,7 +75,7 @@ pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Ac
 async fn reconcile_once(context: &Context, resource: &FlinkDeployment) -> Result<Action, ApplyError> {
     let now = now();
     let defaults = &context.shared.defaults;
-    let desired = Checked::check(resource.clone(), defaults);
+    let desired = Checked::check(resource.clone(), defaults, &context.shared.own_rules);
     let deployed = Checked::deployed(resource.clone(), defaults);
     let observation = observe(context, resource, deployed.as_ref().and_then(|d| d.as_ref().ok()), now).await;
     let fresh_job_id = uuid::Uuid::new_v4().simple().to_string();

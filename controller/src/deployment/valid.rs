@@ -1,13 +1,35 @@
 //! The step between `observe` and `decide`: a spec either is valid or says why not.
 
+use std::sync::Arc;
+
+use sluice_policies::watch::Policies;
 use sluice_runtime::config_dir::Defaults;
 use sluice_shared::api::job::JobState;
 use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec};
 use sluice_shared::config::{ConfigError, FlinkConfig, options};
-use sluice_shared::rules::{Environment, NoLookups, Valid};
+use sluice_shared::extension::Extensions;
+use sluice_shared::rules::{Environment, Lookups, NoLookups, Valid};
 
 use super::model::{Launch, Refusal, RestoreFrom};
 use crate::cluster::{BuildError, ClusterConfig, NativeCluster, Start, StartFrom, deploy_config, native};
+
+/// Rules of the user's own.
+#[derive(Clone, Debug, Default)]
+pub struct OwnRules {
+    /// Those in force; replaced as they change.
+    pub extensions: Arc<Extensions>,
+    /// The watches behind policies, which know the labels of namespaces.
+    pub policies: Option<Arc<Policies>>,
+}
+
+impl OwnRules {
+    fn lookups(&self) -> &dyn Lookups {
+        match &self.policies {
+            Some(policies) => policies.as_ref(),
+            None => &NoLookups,
+        }
+    }
+}
 
 /// A valid spec with what `decide` has to know of its configuration.
 #[derive(Clone, Debug)]
@@ -45,8 +67,9 @@ impl Checked {
     ///
     /// # Errors
     /// Everything that is wrong, in one text.
-    pub fn check(object: FlinkDeployment, defaults: &Defaults) -> Result<Self, Refusal> {
-        let valid = Valid::check(object, &environment(defaults)).map_err(|report| {
+    pub fn check(object: FlinkDeployment, defaults: &Defaults, own_rules: &OwnRules) -> Result<Self, Refusal> {
+        let environment = Environment::new(&defaults.configuration, own_rules.lookups());
+        let valid = Valid::check(object, &environment.with_extensions(&own_rules.extensions)).map_err(|report| {
             let violations: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
             Refusal(violations.join("; "))
         })?;

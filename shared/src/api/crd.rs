@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::schema::structural;
 use super::{
-    FlinkBlueGreenDeployment, FlinkBlueGreenDeploymentSpec, FlinkBlueGreenDeploymentStatus, FlinkDeployment,
-    FlinkDeploymentSpec, FlinkDeploymentStatus, FlinkSessionJob, FlinkSessionJobSpec, FlinkSessionJobStatus,
-    FlinkStateSnapshot, FlinkStateSnapshotSpec, FlinkStateSnapshotStatus, GROUP, VERSION,
+    ClusterFlinkPolicy, FlinkBlueGreenDeployment, FlinkBlueGreenDeploymentSpec, FlinkBlueGreenDeploymentStatus,
+    FlinkDeployment, FlinkDeploymentSpec, FlinkDeploymentStatus, FlinkPolicy, FlinkSessionJob, FlinkSessionJobSpec,
+    FlinkSessionJobStatus, FlinkStateSnapshot, FlinkStateSnapshotSpec, FlinkStateSnapshotStatus, GROUP, PolicySpec,
+    VERSION, policy,
 };
 
 /// One CRD and the file it is kept in.
@@ -27,6 +28,12 @@ pub fn all() -> Vec<Definition> {
         ("Lifecycle State", ".status.lifecycleState"),
     ];
     vec![
+        policy(
+            ClusterFlinkPolicy::KIND,
+            ClusterFlinkPolicy::PLURAL,
+            "cflinkpol",
+            "Cluster",
+        ),
         definition::<FlinkBlueGreenDeploymentSpec, FlinkBlueGreenDeploymentStatus>(
             FlinkBlueGreenDeployment::KIND,
             FlinkBlueGreenDeployment::PLURAL,
@@ -45,6 +52,7 @@ pub fn all() -> Vec<Definition> {
                 "labelSelectorPath": ".status.taskManager.labelSelector",
             })),
         ),
+        policy(FlinkPolicy::KIND, FlinkPolicy::PLURAL, "flinkpol", "Namespaced"),
         definition::<FlinkSessionJobSpec, FlinkSessionJobStatus>(
             FlinkSessionJob::KIND,
             FlinkSessionJob::PLURAL,
@@ -73,39 +81,65 @@ fn definition<S: JsonSchema, T: JsonSchema>(
     columns: &[(&str, &str)],
     scale: Option<Value>,
 ) -> Definition {
-    let columns: Vec<Value> = columns
-        .iter()
-        .map(|(name, path)| json!({ "name": name, "jsonPath": path, "type": "string" }))
-        .collect();
     let mut subresources = json!({ "status": {} });
     if let Some(scale) = scale {
         subresources["scale"] = scale;
     }
-    let name = format!("{plural}.{GROUP}");
+    let version = json!({
+        "name": VERSION,
+        "served": true,
+        "storage": true,
+        "additionalPrinterColumns": printed(columns),
+        "subresources": subresources,
+        "schema": { "openAPIV3Schema": {
+            "type": "object",
+            "properties": { "spec": structural::<S>(), "status": structural::<T>() },
+        }},
+    });
+    in_group(GROUP, kind, plural, short_name, "Namespaced", &version)
+}
+
+/// A kind of policies. It has no status: whether a policy is taken is said when it is written.
+fn policy(kind: &str, plural: &str, short_name: &str, scope: &str) -> Definition {
+    let version = json!({
+        "name": policy::VERSION,
+        "served": true,
+        "storage": true,
+        "additionalPrinterColumns": printed(&[
+            ("Rules", ".spec.rules[*].name"),
+            ("Defaults", ".spec.defaults[*].path"),
+        ]),
+        "schema": { "openAPIV3Schema": {
+            "type": "object",
+            "properties": { "spec": structural::<PolicySpec>() },
+        }},
+    });
+    in_group(policy::GROUP, kind, plural, short_name, scope, &version)
+}
+
+fn printed(columns: &[(&str, &str)]) -> Vec<Value> {
+    columns
+        .iter()
+        .map(|(name, path)| json!({ "name": name, "jsonPath": path, "type": "string" }))
+        .collect()
+}
+
+fn in_group(group: &str, kind: &str, plural: &str, short_name: &str, scope: &str, version: &Value) -> Definition {
+    let name = format!("{plural}.{group}");
     let crd = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": { "name": name },
         "spec": {
-            "group": GROUP,
+            "group": group,
             "names": {
                 "kind": kind,
                 "plural": plural,
                 "singular": kind.to_lowercase(),
                 "shortNames": [short_name],
             },
-            "scope": "Namespaced",
-            "versions": [{
-                "name": VERSION,
-                "served": true,
-                "storage": true,
-                "additionalPrinterColumns": columns,
-                "subresources": subresources,
-                "schema": { "openAPIV3Schema": {
-                    "type": "object",
-                    "properties": { "spec": structural::<S>(), "status": structural::<T>() },
-                }},
-            }],
+            "scope": scope,
+            "versions": [version],
         },
     });
     Definition {

@@ -1,4 +1,5 @@
-//! The API `flink.apache.org/v1beta1`: four kinds, field for field as Flink's users know them.
+//! The API `flink.apache.org/v1beta1`: four kinds, field for field as Flink's users know them; and [`policy`], which is
+//! Sluice's own.
 //!
 //! Every field is optional on the wire and none has a default in the CRD: an object that a user stored long ago must
 //! read the same tomorrow. Where the absence of a field means something, a method beside it gives the meaning
@@ -18,6 +19,7 @@ pub mod ingress;
 pub mod job;
 mod kinds;
 pub mod labels;
+pub mod policy;
 pub mod reconciled;
 pub mod resources;
 pub mod schema;
@@ -30,16 +32,19 @@ pub use deployment::{FlinkDeploymentSpec, FlinkDeploymentStatus, JobManagerSpec,
 pub use flink_version::FlinkVersion;
 pub use ingress::IngressSpec;
 pub use job::{JobSpec, JobState, UpgradeMode};
-pub use kinds::{FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
+pub use kinds::{
+    ClusterFlinkPolicy, FlinkBlueGreenDeployment, FlinkDeployment, FlinkPolicy, FlinkSessionJob, FlinkStateSnapshot,
+};
+pub use policy::PolicySpec;
 pub use resources::{FlinkConfiguration, PodTemplate, Quantity, Resource, ResourceRequirements};
 pub use session_job::{FlinkSessionJobSpec, FlinkSessionJobStatus};
 pub use snapshot::{FlinkStateSnapshotSpec, FlinkStateSnapshotStatus};
 
-/// API group of all kinds.
+/// API group of the four kinds.
 pub const GROUP: &str = "flink.apache.org";
-/// The only served and stored version.
+/// Their only served and stored version.
 pub const VERSION: &str = "v1beta1";
-/// `apiVersion` of all kinds.
+/// Their `apiVersion`.
 pub const API_VERSION: &str = "flink.apache.org/v1beta1";
 
 /// `value` without object members that are `null`, at any depth. Elements of arrays stay, so positions hold.

@@ -9,5 +9,6 @@ mod chaos;
 mod flink_2;
 mod flink_client_equality;
 mod lifecycle;
+mod policies;
 mod standby;
 mod trouble;

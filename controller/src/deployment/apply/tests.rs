@@ -2,6 +2,7 @@ use super::*;
 use crate::context::{Leadership, Recent, Shared};
 use crate::deployment::decide::decide;
 use crate::deployment::model::{Input, JobManager, Observation};
+use crate::deployment::valid::OwnRules;
 use crate::flink::FlinkClient;
 use crate::metrics::Metrics;
 use crate::testing::{Calls, api, status};
@@ -49,6 +50,7 @@ impl World {
             client,
             flink: FlinkClient::new(metrics.clone()),
             defaults: Defaults::default(),
+            own_rules: OwnRules::default(),
             metrics,
             leadership,
             own_writes: Arc::default(),
@@ -77,7 +79,7 @@ impl World {
     /// Decides from `observation` and applies.
     async fn reconcile(&self, observation: &Observation) -> Result<Outcome, ApplyError> {
         let defaults = &self.context.shared.defaults;
-        let desired = Checked::check(self.resource.clone(), defaults);
+        let desired = Checked::check(self.resource.clone(), defaults, &OwnRules::default());
         let deployed = Checked::deployed(self.resource.clone(), defaults);
         let decision = decide(&Input {
             resource: &self.resource,

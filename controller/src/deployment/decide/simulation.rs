@@ -18,7 +18,7 @@ use crate::deployment::model::{
     Observation, Refusal, Rest,
 };
 use crate::deployment::status::{StatusExt as _, recorded};
-use crate::deployment::valid::Checked;
+use crate::deployment::valid::{Checked, OwnRules};
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ fn checked(object: &FlinkDeployment) -> Result<Checked, Refusal> {
     CHECKED.with_borrow_mut(|known| {
         known
             .entry(key)
-            .or_insert_with(|| Checked::check(object.clone(), &Defaults::default()))
+            .or_insert_with(|| Checked::check(object.clone(), &Defaults::default(), &OwnRules::default()))
             .clone()
     })
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::deployment::model::{
     FlinkView, JobException, JobManager, JobManagerPod, JobOverview, Observation, Rest, RestoreFrom, Source, Trouble,
 };
-use crate::deployment::valid::Checked;
+use crate::deployment::valid::{Checked, OwnRules};
 use rstest::rstest;
 use serde_json::{Value, json};
 use sluice_runtime::config_dir::Defaults;
@@ -86,7 +86,7 @@ impl Case {
     }
 
     fn at(&self, now: i64) -> Decision {
-        let desired = Checked::check(self.resource.clone(), &Defaults::default());
+        let desired = Checked::check(self.resource.clone(), &Defaults::default(), &OwnRules::default());
         let deployed = Checked::deployed(self.resource.clone(), &Defaults::default());
         decide(&Input {
             resource: &self.resource,

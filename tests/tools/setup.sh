@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a build on a fresh Debian machine needs beside Rust and Go: a C compiler (Rust's linker, and the assembly of the ring
-# crate). Does nothing where it is there. The cluster's and the images' scripts install what they themselves need.
+# crate), Node.js for an example plugin. Does nothing where it is there. The cluster's and the images' scripts install what they themselves need.
 set -eu
 
 fail() {
@@ -16,6 +16,8 @@ done
 
 missing=
 command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+# The example plugin in AssemblyScript.
+command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
 [ "$(id -u)" = 0 ] || fail "missing:$missing" "run this as root, or install them"

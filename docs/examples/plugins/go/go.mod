@@ -1,0 +1,3 @@
+module example.com/image-registry
+
+go 1.24

@@ -1,12 +1,13 @@
 //! `sluice`: the command line.
 //!
-//! Exit codes: 0 all is well, 1 `lint` or `audit` refuses something, 2 it could not run.
+//! Exit codes: 0 all is well, 1 something is refused, 2 it could not run.
 
 mod audit;
 mod check;
 mod explain;
 mod lint;
 mod output;
+mod plugin;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     Explain(explain::Arguments),
     /// List the rules.
     Rules(explain::ListArguments),
+    /// Try out plugins in WebAssembly.
+    Plugin(plugin::Arguments),
     /// Write the CustomResourceDefinitions as YAML.
     Crds {
         /// Folder to write one file per CRD to; standard output where absent.
@@ -51,6 +54,9 @@ fn main() -> ExitCode {
         Command::Rules(arguments) => {
             print!("{}", explain::list(&arguments));
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Plugin(arguments) => {
+            plugin::run(&arguments).map(|agrees| if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Crds { output } => write_crds(output.as_deref()).map(|()| ExitCode::SUCCESS),
     };

@@ -43,6 +43,9 @@ struct Run {
     /// Folder with config.yaml or flink-conf.yaml and logging files: the defaults of all clusters.
     #[arg(long, env = "FLINK_CONF_DIR")]
     config_dir: Option<PathBuf>,
+    /// YAML file that lists plugins in WebAssembly. It and their modules are read again and again.
+    #[arg(long, env = "SLUICE_PLUGINS")]
+    plugins: Option<PathBuf>,
     /// Namespaces to watch, separated by commas; all where empty.
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
@@ -74,6 +77,7 @@ impl Run {
         Options {
             admin_listen: self.admin_listen,
             config_dir: self.config_dir,
+            plugins: self.plugins.filter(|path| !path.as_os_str().is_empty()),
             watch_namespaces: namespaces,
             lease: self.leader_elect.then_some(LeaseOptions {
                 namespace: self.namespace,

@@ -10,6 +10,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use kube::Client;
 use kube::runtime::controller::{Config, Error as RunError, ReconcileRequest, applier};
 use prometheus_client::registry::Registry;
+use sluice_plugins::keep::{self, KeepError};
 use sluice_policies::watch::{Forbidden, Policies};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
@@ -32,6 +33,9 @@ const COUNT_PERIOD: Duration = Duration::from_secs(10);
 /// How long running reconciles are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How long plugins are waited for before anything is judged without one, which then follows its failure policy.
+const PLUGINS: Duration = Duration::from_secs(30);
+
 /// How the controller runs.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -39,6 +43,8 @@ pub struct Options {
     pub admin_listen: SocketAddr,
     /// Folder with the default configuration; none where absent.
     pub config_dir: Option<PathBuf>,
+    /// File that lists plugins; none where absent.
+    pub plugins: Option<PathBuf>,
     /// Namespaces to watch; all where empty.
     pub watch_namespaces: Vec<String>,
     /// The lease to hold; the process leads without one where absent.
@@ -62,6 +68,9 @@ pub enum Failure {
     /// The default configuration cannot be read.
     #[error(transparent)]
     ConfigDir(#[from] ConfigDirError),
+    /// The file of plugins cannot be used.
+    #[error(transparent)]
+    Plugins(#[from] KeepError),
     /// The API server's address and credentials are not to be found.
     #[error("no cluster to connect to: {0}; run inside a pod or set KUBECONFIG")]
     Connect(String),
@@ -78,7 +87,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigDir(_) => exit::USAGE,
+            Self::ConfigDir(_) | Self::Plugins(_) => exit::USAGE,
             Self::Connect(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
             Self::LeaseLost(_) => exit::LEASE_LOST,
         }
@@ -97,6 +106,11 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
     let readiness = Readiness::new();
+    let extensions: Arc<Extensions> = Arc::default();
+    let plugins = match &options.plugins {
+        Some(file) => Some(keep::start(file, Arc::clone(&extensions), &mut registry)?),
+        None => None,
+    };
     let admin = AdminServer::bind(options.admin_listen, registry, readiness.clone()).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
 
@@ -112,7 +126,6 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         .map(|n| Watches::start(&client, *n, &health, &own_writes))
         .collect();
     register_readiness(&readiness, &watches, &health);
-    let extensions: Arc<Extensions> = Arc::default();
     let policies = Policies::start(
         &client,
         &options.watch_namespaces,
@@ -142,6 +155,13 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     let caches: Vec<_> = watches.iter().map(|w| w.caches.clone()).collect();
     tokio::spawn(count(caches, metrics.clone()));
 
+    if let Some(mut loaded) = plugins {
+        let loaded = tokio::time::timeout(PLUGINS, loaded.wait_for(|loaded| *loaded));
+        tokio::select! {
+            _ = loaded => {}
+            () = shutdown.requested() => return Ok(()),
+        }
+    }
     let mut candidate = options
         .lease
         .as_ref()

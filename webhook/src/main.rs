@@ -88,6 +88,9 @@ struct ServeArgs {
     /// Folder with the default Flink configuration: config.yaml or flink-conf.yaml.
     #[arg(long, env = "FLINK_CONF_DIR")]
     config_dir: Option<PathBuf>,
+    /// YAML file that lists plugins in WebAssembly. It and their modules are read again and again.
+    #[arg(long, env = "SLUICE_PLUGINS")]
+    plugins: Option<PathBuf>,
     /// Namespaces to look up objects in, separated by commas. All where not given.
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
@@ -139,6 +142,7 @@ impl ServeArgs {
                 Objects::Cluster(namespaces.map(|name| name.trim().to_owned()).collect())
             },
             config_dir: self.config_dir.filter(|path| !path.as_os_str().is_empty()),
+            plugins: self.plugins.filter(|path| !path.as_os_str().is_empty()),
             limits: Limits {
                 drain_pause,
                 ..Limits::default()

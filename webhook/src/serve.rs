@@ -10,6 +10,7 @@ use sluice_certs::ca_bundle::{BundleState, Configuration, Injector};
 use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority};
+use sluice_plugins::keep::{self, KeepError};
 use sluice_policies::watch::{Forbidden, Policies, SOURCE};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
@@ -83,6 +84,8 @@ pub struct Options {
     pub objects: Objects,
     /// Folder with the default Flink configuration.
     pub config_dir: Option<PathBuf>,
+    /// File that lists plugins.
+    pub plugins: Option<PathBuf>,
     /// Limits of the TLS server.
     pub limits: Limits,
     /// Who may ask; anybody where there is none.
@@ -97,6 +100,9 @@ pub enum ServeError {
     /// `--config-dir`.
     #[error(transparent)]
     Config(#[from] ConfigDirError),
+    /// `--plugins`.
+    #[error(transparent)]
+    Plugins(#[from] KeepError),
     /// `--objects`.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
@@ -124,9 +130,12 @@ impl ServeError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Objects(_) | Self::Certificate(_) | Self::ClientAuth(_) | Self::Cluster(_) => {
-                exit::USAGE
-            }
+            Self::Config(_)
+            | Self::Plugins(_)
+            | Self::Objects(_)
+            | Self::Certificate(_)
+            | Self::ClientAuth(_)
+            | Self::Cluster(_) => exit::USAGE,
             Self::Server(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
         }
     }
@@ -153,6 +162,22 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     }
     let mut registry = Registry::default();
     metrics.register(&mut registry, current.clone());
+    // Sources of the user's own validators replace theirs in here while requests run.
+    let extensions: Arc<Extensions> = Arc::default();
+    extensions.observe(Arc::new(metrics.clone()));
+    if let Some(file) = &options.plugins {
+        let loaded = keep::start(file, Arc::clone(&extensions), &mut registry)?;
+        readiness.register("plugins", move || {
+            let loaded = *loaded.borrow();
+            Box::pin(async move {
+                if loaded {
+                    Ok(())
+                } else {
+                    Err("still being loaded".to_owned())
+                }
+            })
+        });
+    }
     let admin = match options.admin_listen {
         Some(address) => Some(AdminServer::bind(address, registry, readiness.clone()).await?),
         None => None,
@@ -162,9 +187,6 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     }
 
     let client = client(&options).await?;
-    // Sources of the user's own validators replace theirs in here while requests run.
-    let extensions: Arc<Extensions> = Arc::default();
-    extensions.observe(Arc::new(metrics.clone()));
     let policies = policies(&options.objects, client.as_ref(), &extensions);
     let lookups = match (&options.objects, &client) {
         (Objects::Cluster(namespaces), Some(client)) => Lookups::watching(client, namespaces),

@@ -63,13 +63,19 @@ pub struct Facts {
 }
 
 impl Checked {
-    /// Runs the rules on `object`.
+    /// Runs the rules on `object`, and the user's own, which are asked about each spec only until it is acted on: one
+    /// that runs is not refused because they have changed since or give no answer.
     ///
     /// # Errors
     /// Everything that is wrong, in one text.
     pub fn check(object: FlinkDeployment, defaults: &Defaults, own_rules: &OwnRules) -> Result<Self, Refusal> {
-        let environment = Environment::new(&defaults.configuration, own_rules.lookups());
-        let valid = Valid::check(object, &environment.with_extensions(&own_rules.extensions)).map_err(|report| {
+        let observed = object.status.as_ref().and_then(|status| status.observed_generation);
+        let acted_on = observed.is_some() && observed == object.metadata.generation;
+        let mut environment = Environment::new(&defaults.configuration, own_rules.lookups());
+        if !acted_on {
+            environment = environment.with_extensions(&own_rules.extensions);
+        }
+        let valid = Valid::check(object, &environment).map_err(|report| {
             let violations: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
             Refusal(violations.join("; "))
         })?;

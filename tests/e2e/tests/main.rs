@@ -9,6 +9,7 @@ mod chaos;
 mod flink_2;
 mod flink_client_equality;
 mod lifecycle;
+mod plugins;
 mod policies;
 mod standby;
 mod trouble;

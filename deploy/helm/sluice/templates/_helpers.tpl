@@ -20,6 +20,7 @@
 {{- define "sluice.controller.name" -}}{{ include "sluice.fullname" . }}-controller{{- end -}}
 {{- define "sluice.webhook.name" -}}{{ include "sluice.fullname" . }}-webhook{{- end -}}
 {{- define "sluice.config.name" -}}{{ include "sluice.fullname" . }}-config{{- end -}}
+{{- define "sluice.plugins.name" -}}{{ include "sluice.fullname" . }}-plugins{{- end -}}
 {{- define "sluice.lease.name" -}}{{ include "sluice.fullname" . }}-controller{{- end -}}
 
 {{/* The self-signed Secret and cert-manager's have different names: going from one mode to the other never mixes their contents. */}}

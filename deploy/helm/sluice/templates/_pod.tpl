@@ -103,4 +103,32 @@ readinessProbe:
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," (uniq .) }}
 {{- end }}
+{{- if .Values.plugins.list }}
+- --plugins=/etc/sluice/plugins/plugins.yaml
+{{- end }}
+{{- end -}}
+
+{{/* Where both programs find the list of plugins, and their modules. */}}
+{{- define "sluice.plugins.mounts" -}}
+{{- with .Values.plugins }}
+{{- if .list }}
+- name: plugins
+  mountPath: /etc/sluice/plugins
+  readOnly: true
+{{- end }}
+{{- with .extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "sluice.plugins.volumes" -}}
+{{- if .Values.plugins.list }}
+- name: plugins
+  configMap:
+    name: {{ include "sluice.plugins.name" . }}
+{{- end }}
+{{- with .Values.plugins.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}

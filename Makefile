@@ -8,6 +8,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 step := tests/tools/step.sh
 cluster := tests/cluster/cluster.sh
 on_cluster := tests/tools/on-cluster.sh
+# Says what a run with CLUSTER=existing does without, and why.
+left_out := tests/tools/left-out.sh
 images := busybox flink-1.20 flink-2.3
 
 .PHONY: help
@@ -71,18 +73,23 @@ test-chart: setup ## The Helm chart, without a cluster
 
 .PHONY: test-cluster
 test-cluster: setup ## The one-node cluster itself, beside one that may be running
-	@$(step) "Cluster tests" tests/cluster/test.sh
+	@if $(left_out) "Cluster tests" "they build and start a cluster on this machine"; then exit 0; fi
+	$(step) "Cluster tests" tests/cluster/test.sh
 
 .PHONY: test-images
 test-images: setup ## The images' contents
-	@$(step) "Image tests" tests/images/test.sh
+	@if $(left_out) "Image tests" "they build images as root, with packages that they install on this machine"; then exit 0; fi
+	$(step) "Image tests" tests/images/test.sh
 
 .PHONY: test-e2e
 test-e2e: up ## Sluice on the real cluster with real Flink
 	@$(step) "Chart on the cluster" $(on_cluster) tests/chart/test.sh --cluster
 	printf '\n==> %s\n' "End-to-end tests"
+	skip=()
+	if $(left_out) "End-to-end tests api_server" "they restart the API server"; then skip+=(--skip api_server::); fi
+	if $(left_out) "End-to-end tests cert_manager" "they start cert-manager's controllers on this machine"; then skip+=(--skip cert_manager::); fi
 	# The whole workspace as in the unit tests: with one package alone Cargo would choose other features and compile it all again.
-	$(on_cluster) cargo test --workspace --features sluice-e2e/cluster --test e2e --locked -- --test-threads=1
+	$(on_cluster) cargo test --workspace --features sluice-e2e/cluster --test e2e --locked -- --test-threads=1 "$${skip[@]}"
 
 bench := cargo run --quiet --package sluice-e2e --bin bench --
 

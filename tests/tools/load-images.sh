@@ -4,7 +4,14 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ "${CLUSTER:-}" = existing ]; then
-    echo "CLUSTER=existing: the cluster has to find localhost/sluice:dev, $* itself" >&2
+    references=localhost/sluice:dev
+    for name in "$@"; do
+        case $name in
+        busybox) references="$references, busybox:1" ;;
+        *) references="$references, $(echo "$name" | tr - :)" ;;
+        esac
+    done
+    echo "CLUSTER=existing: no image is built or loaded; the cluster's nodes have to have $references" >&2
     exit 0
 fi
 for name in "$@"; do

@@ -20,6 +20,7 @@ command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 [ -n "$missing" ] || exit 0
+[ "${CLUSTER:-}" != existing ] || fail "missing:$missing, and CLUSTER=existing installs nothing on this machine" "install them"
 [ "$(id -u)" = 0 ] || fail "missing:$missing" "run this as root, or install them"
 command -v apt-get >/dev/null 2>&1 || fail "missing:$missing, and there is no apt-get" "install them"
 echo "installing$missing"

@@ -32,6 +32,10 @@ pub enum Reason {
     IngressManagement,
     /// The job threw an exception.
     JobException,
+    /// No savepoint was taken that was asked for.
+    SavepointError,
+    /// No checkpoint was taken that was asked for.
+    CheckpointError,
     /// Anything else.
     Error,
     /// Kubernetes' own reason.

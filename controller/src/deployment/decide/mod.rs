@@ -20,6 +20,7 @@ mod simulation;
 mod takedown;
 #[cfg(test)]
 pub(crate) mod tests;
+mod triggers;
 mod upgrade;
 mod upkeep;
 

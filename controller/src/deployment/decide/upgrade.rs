@@ -48,6 +48,12 @@ impl Draft<'_> {
             }
             return;
         }
+        // Once per spec: what was published for a value before is known by its name.
+        if let Some(desired) = desired
+            && self.before.observed_generation != Some(self.generation())
+        {
+            self.tell_of_triggers(desired);
+        }
         match self.status.reconciliation_state() {
             ReconciliationState::Upgrading => self.proceed(desired),
             ReconciliationState::Deployed | ReconciliationState::RolledBack => self.settled(desired),

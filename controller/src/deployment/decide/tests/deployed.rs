@@ -113,6 +113,47 @@ fn a_stateless_upgrade_goes_step_by_step() {
     assert_eq!(reasons(&done), ["JobStatusChanged"]);
 }
 
+#[rstest]
+#[case::savepoint("savepointTriggerNonce", "SavepointError", "/jobs/:jobid/savepoints")]
+#[case::checkpoint("checkpointTriggerNonce", "CheckpointError", "/jobs/:jobid/checkpoints")]
+fn a_trigger_that_nothing_comes_of_is_told_once_per_value(
+    #[case] field: &str,
+    #[case] reason: &str,
+    #[case] instead: &str,
+) {
+    let mut case = Case::running().spec(&json!({"job": {field: 7}}));
+    let first = case.decide();
+    assert_eq!(reasons(&first), [reason]);
+    assert_eq!(first.actions, [], "the job runs on");
+    let event = &first.events[0];
+    assert!(event.warning);
+    let named = format!("spec.job.{field} 7 is not carried out");
+    assert!(
+        event.message.contains(&named) && event.message.contains(instead),
+        "{}",
+        event.message
+    );
+    case.take(&first);
+    assert_eq!(reasons(&case.decide()), Vec::<String>::new());
+
+    // Another change: the API server has the same Event already, and it is not counted again.
+    let again = case.spec(&json!({"serviceAccount": "flink"})).decide();
+    assert_eq!(again.events, first.events);
+    assert!(again.events[0].once);
+}
+
+#[rstest]
+fn a_trigger_asks_for_nothing_where_it_is_as_before(
+    #[values("savepointTriggerNonce", "checkpointTriggerNonce")] field: &str,
+) {
+    let mut case = Case::new().spec(&json!({"job": {field: 7}}));
+    let start = case.decide();
+    assert_eq!(reasons(&start), ["Submit"], "the resource was created with it");
+    case.take(&start);
+    let withdrawn = Case::running().spec(&json!({"job": {field: null}}));
+    assert_eq!(reasons(&withdrawn.decide()), Vec::<String>::new());
+}
+
 #[test]
 fn a_pod_that_outlives_its_deployment_holds_the_start_up() {
     let mut case = Case::running().spec(&json!({"restartNonce": 1}));

@@ -40,7 +40,7 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.text())
+        f.write_str(&at(&self.path, &self.text()))
     }
 }
 
@@ -59,7 +59,16 @@ pub struct Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, text(&self.message, &self.fix, &self.code))
+        f.write_str(&at(&self.path, &text(&self.message, &self.fix, &self.code)))
+    }
+}
+
+/// `text` behind the field that it is about; a finding about the resource as a whole has no field.
+fn at(path: &str, text: &str) -> String {
+    if path.is_empty() {
+        text.to_owned()
+    } else {
+        format!("{path}: {text}")
     }
 }
 
@@ -164,5 +173,34 @@ impl<'r> Findings<'r> {
                 fix,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::field("spec.job", "spec.job: it is wrong. Write it anew. [own-rule]")]
+    #[case::whole_resource("", "It is wrong. Write it anew. [own-rule]")]
+    fn a_finding_names_its_field_where_it_has_one(#[case] path: &str, #[case] shown: &str) {
+        let message = if path.is_empty() { "It is wrong" } else { "it is wrong" };
+        let violation = Violation {
+            path: path.to_owned(),
+            code: "own-rule".into(),
+            message: message.to_owned(),
+            fix: "write it anew".to_owned(),
+            value: None,
+        };
+        let warning = Warning {
+            path: violation.path.clone(),
+            code: violation.code.clone(),
+            message: violation.message.clone(),
+            fix: violation.fix.clone(),
+        };
+        assert_eq!(violation.to_string(), shown);
+        assert_eq!(warning.to_string(), shown);
     }
 }

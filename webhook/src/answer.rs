@@ -12,6 +12,9 @@ use crate::verdict::{Failure, Verdict};
 
 /// Longest warning; the API server cuts what is longer (`k8s.io/apiserver`, warnings of admission webhooks).
 const LONGEST_WARNING: usize = 256;
+/// Longest text of all warnings together. The API server drops what goes beyond 4096 characters, without a word
+/// (`k8s.io/apiserver`, endpoints/filters/warning.go); what is left is for warnings of its own and of other webhooks.
+const LONGEST_WARNINGS: usize = 3584;
 /// Most causes in one answer; nobody reads more, and the answer has to stay small.
 const MOST_CAUSES: usize = 100;
 /// Longest message, far below what the API server and its clients carry.
@@ -128,11 +131,31 @@ fn named(subject: &Subject) -> String {
     }
 }
 
+/// As many of the first `warnings` as the API server shows, and how many more there are.
 fn shown(warnings: &[Warning]) -> Vec<String> {
-    warnings
+    let texts: Vec<String> = warnings
         .iter()
         .map(|warning| cut(&warning.to_string(), LONGEST_WARNING))
-        .collect()
+        .collect();
+    let fitting = |limit: usize| {
+        let mut length = 0;
+        let fits = |text: &&String| {
+            length += text.len();
+            length <= limit
+        };
+        texts.iter().take_while(fits).count()
+    };
+    if fitting(LONGEST_WARNINGS) == texts.len() {
+        return texts;
+    }
+    // The last line is itself at most as long as a warning.
+    let first = fitting(LONGEST_WARNINGS - LONGEST_WARNING);
+    // Never one alone: in place of this line it would fit.
+    let last = format!(
+        "{} more warnings are left out, as Kubernetes shows no more; sluice lint shows all",
+        texts.len() - first
+    );
+    texts.into_iter().take(first).chain([last]).collect()
 }
 
 /// `text` in at most `limit` bytes.
@@ -201,21 +224,52 @@ mod tests {
         assert_eq!(status.details.expect("details").causes.len(), MOST_CAUSES);
     }
 
-    #[test]
-    fn warnings_are_cut_to_what_the_api_server_shows() {
-        let warning = Warning {
-            path: "spec".to_owned(),
-            code: "some-code".into(),
-            message: "ü".repeat(300),
-            fix: String::new(),
-        };
+    fn warned(warnings: Vec<Warning>) -> Vec<String> {
         let allowed = Verdict::Allowed {
             patch: Vec::new(),
-            warnings: vec![warning],
+            warnings,
             audit: Vec::new(),
         };
-        let response = answer(&Subject::default(), &allowed);
-        assert!(response.warnings[0].len() <= LONGEST_WARNING);
-        assert!(response.warnings[0].ends_with('…'));
+        answer(&Subject::default(), &allowed).warnings
+    }
+
+    fn warning(message: String) -> Warning {
+        Warning {
+            path: "spec".to_owned(),
+            code: "some-code".into(),
+            message,
+            fix: String::new(),
+        }
+    }
+
+    #[test]
+    fn warnings_are_cut_to_what_the_api_server_shows() {
+        let shown = warned(vec![warning("ü".repeat(300))]);
+        assert!(shown[0].len() <= LONGEST_WARNING);
+        assert!(shown[0].ends_with('…'));
+    }
+
+    #[test]
+    fn what_the_api_server_would_drop_is_counted_in_the_last_warning() {
+        let many = |count: usize| -> Vec<Warning> {
+            (0..count)
+                .map(|n| warning(format!("{n} {}", "x".repeat(300))))
+                .collect()
+        };
+        let all = warned(many(14));
+        assert_eq!(all.len(), 14, "these fit");
+        let shown = warned(many(40));
+        let (last, first) = shown.split_last().expect("warnings");
+        assert_eq!(first, &all[..first.len()], "the first ones stay");
+        assert_eq!(
+            *last,
+            format!(
+                "{} more warnings are left out, as Kubernetes shows no more; sluice lint shows all",
+                40 - first.len()
+            )
+        );
+        assert!(shown.iter().map(String::len).sum::<usize>() <= LONGEST_WARNINGS);
+        assert_eq!(first.len(), 13);
+        assert_eq!(warned(many(15)).len(), 14, "13 and a line for 2");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use common::{ask, good_spec, object, patch_of, post, review, routes};
+use common::{ask, good_spec, object, patch_of, post, review, routes, updates_that_pass};
 use rstest::rstest;
 use serde_json::{Value, json};
 use sluice_shared::config::DefaultConfiguration;
@@ -166,18 +166,7 @@ async fn no_answer_follows_the_failure_policy(#[case] path: &str) {
 #[tokio::test]
 async fn an_extension_without_an_answer_holds_up_no_change_of_metadata_and_no_deletion() {
     let old = object("FlinkDeployment", &good_spec());
-    let mut labelled = old.clone();
-    labelled["metadata"]["annotations"] = json!({ "a": "b" });
-    let mut going = object("FlinkDeployment", &json!({}));
-    going["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
-    for new in [labelled, going] {
-        let body = review(
-            "FlinkDeployment",
-            "flinkdeployments",
-            "UPDATE",
-            Some(new),
-            Some(old.clone()),
-        );
+    for body in updates_that_pass(&old) {
         for path in ["/validate", "/mutate"] {
             let router = webhook(Telling(FailurePolicy::Closed, false));
             let (_, response) = ask(router, post(path, body.to_string())).await;

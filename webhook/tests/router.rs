@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
-use common::{UID, ask, create_deployment, good_spec, object, patch_of, post, review, routes, webhook};
+use common::{
+    UID, ask, create_deployment, good_spec, object, patch_of, post, review, routes, update_deployment,
+    updates_that_pass, webhook,
+};
 use futures::future::BoxFuture;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -346,29 +349,11 @@ async fn what_the_own_controller_writes_is_not_validated_but_filled_in() {
 #[tokio::test]
 async fn an_old_mistake_holds_up_no_change_of_metadata_and_no_deletion() {
     let old = object("FlinkDeployment", &bad_spec());
-    let mut labelled = old.clone();
-    labelled["metadata"]["labels"] = json!({ "team": "a" });
-    let mut going = object("FlinkDeployment", &json!({ "flinkVersion": "v0_1" }));
-    going["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
-    for new in [labelled, going] {
-        let body = review(
-            "FlinkDeployment",
-            "flinkdeployments",
-            "UPDATE",
-            Some(new),
-            Some(old.clone()),
-        );
+    for body in updates_that_pass(&old) {
         let (_, response) = ask(webhook(), post("/validate", body.to_string())).await;
         assert_eq!(response["allowed"], true, "{response}");
     }
-    let changed = object("FlinkDeployment", &json!({ "flinkVersion": "v8_8" }));
-    let body = review(
-        "FlinkDeployment",
-        "flinkdeployments",
-        "UPDATE",
-        Some(changed),
-        Some(old),
-    );
+    let body = update_deployment(&old, &object("FlinkDeployment", &json!({ "flinkVersion": "v8_8" })));
     assert_eq!(
         ask(webhook(), post("/validate", body.to_string())).await.1["allowed"],
         false
@@ -379,7 +364,7 @@ async fn an_old_mistake_holds_up_no_change_of_metadata_and_no_deletion() {
 async fn a_mistake_can_be_repaired() {
     let old = object("FlinkDeployment", &bad_spec());
     let new = object("FlinkDeployment", &good_spec());
-    let body = review("FlinkDeployment", "flinkdeployments", "UPDATE", Some(new), Some(old));
+    let body = update_deployment(&old, &new);
     assert_eq!(
         ask(webhook(), post("/validate", body.to_string())).await.1["allowed"],
         true

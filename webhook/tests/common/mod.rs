@@ -71,6 +71,22 @@ pub fn review(kind: &str, resource: &str, operation: &str, object: Option<Value>
     })
 }
 
+/// An update of a `FlinkDeployment`.
+pub fn update_deployment(old: &Value, new: &Value) -> Value {
+    let (old, new) = (Some(old.clone()), Some(new.clone()));
+    review("FlinkDeployment", "flinkdeployments", "UPDATE", new, old)
+}
+
+/// Updates of `old` that nothing may hold up, whatever is wrong with the object: one of nothing but metadata, and one of
+/// an object that goes.
+pub fn updates_that_pass(old: &Value) -> [Value; 2] {
+    let mut labelled = old.clone();
+    labelled["metadata"]["labels"] = json!({ "team": "a" });
+    let mut going = object("FlinkDeployment", &json!({ "flinkVersion": "v0_1" }));
+    going["metadata"]["deletionTimestamp"] = json!("2026-11-22T00:00:00Z");
+    [labelled, going].map(|new| update_deployment(old, &new))
+}
+
 /// The uid that [`review`] uses.
 pub const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Entry, Problem};
 use crate::api::FlinkVersion;
-use crate::config::{DurationError, Map, MemorySize, OptionValue, is_sensitive_key, parse_duration, split};
+use crate::config::{DurationError, Map, MemorySize, OptionValue, is_sensitive_key, iso_nanos, parse_duration, split};
 
 /// Who reads values, and from where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +136,8 @@ fn is_number(text: &str) -> bool {
 /// `TimeUtils.parseDuration`.
 fn is_duration(text: &str, grammar: Grammar) -> bool {
     let text = text.trim();
-    if let Some(total) = iso_seconds(text) {
-        return grammar.has_iso() && total >= 0.0;
+    if let Some(nanos) = iso_nanos(text) {
+        return grammar.has_iso() && nanos >= 0;
     }
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -149,53 +149,6 @@ fn is_duration(text: &str, grammar: Grammar) -> bool {
         && number
             .checked_mul(unit.as_nanos())
             .is_some_and(|nanos| nanos / 1_000_000_000 <= most)
-}
-
-/// Seconds of `java.time.Duration.parse`, roughly: `[-+]P[nD][T[nH][nM][n[.n]S]]` with signs anywhere.
-fn iso_seconds(text: &str) -> Option<f64> {
-    let upper = text.to_ascii_uppercase();
-    let (sign, rest) = match upper.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, upper.strip_prefix('+').unwrap_or(&upper)),
-    };
-    let rest = rest.strip_prefix('P')?;
-    let (days, time) = match rest.split_once('T') {
-        Some((_, "")) => return None,
-        Some((days, time)) => (days, time),
-        None => (rest, ""),
-    };
-    if days.is_empty() && time.is_empty() {
-        return None;
-    }
-    let whole = |text: &str| -> Option<f64> {
-        is_whole(text)
-            .then(|| text.parse::<i64>().ok())
-            .flatten()
-            .map(|n| n as f64)
-    };
-    let mut total = if days.is_empty() {
-        0.0
-    } else {
-        86_400.0 * whole(days.strip_suffix('D')?)?
-    };
-    let mut rest = time;
-    for (unit, seconds) in [('H', 3_600.0), ('M', 60.0)] {
-        if let Some((number, after)) = rest.split_once(unit) {
-            total += seconds * whole(number)?;
-            rest = after;
-        }
-    }
-    if !rest.is_empty() {
-        let number = rest.strip_suffix('S')?;
-        let (number, fraction) = number.split_once(['.', ',']).unwrap_or((number, ""));
-        if fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
-        let seconds = whole(number)?;
-        let fraction: f64 = format!("0.{fraction}0").parse().ok()?;
-        total += seconds + if number.starts_with('-') { -fraction } else { fraction };
-    }
-    Some(sign * total)
 }
 
 fn is_map(text: &str, grammar: Grammar) -> bool {
@@ -243,7 +196,7 @@ fn problem(key: &str, option: &Entry, text: &str, read: &str, grammar: Grammar) 
             None => format!("\"{text}\""),
         }
     };
-    let iso = option.kind() == "Duration" && !grammar.has_iso() && iso_seconds(read.trim()).is_some();
+    let iso = option.kind() == "Duration" && !grammar.has_iso() && iso_nanos(read.trim()).is_some();
     let (what, fix): (String, String) = match option.kind() {
         "Boolean" => ("is no boolean".to_owned(), "write true or false".to_owned()),
         kind @ ("Integer" | "Long") => {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+
 /// The text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
@@ -31,8 +33,12 @@ pub enum DurationError {
 /// When the text has another form, names an unknown unit, or is negative or too long.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let trimmed = text.trim();
-    if trimmed.starts_with(['P', 'p']) {
-        return iso(trimmed).ok_or_else(|| DurationError::Form { text: text.to_owned() });
+    if let Some(nanos) = iso_nanos(trimmed) {
+        let (seconds, rest) = (nanos / NANOS_PER_SECOND, nanos % NANOS_PER_SECOND);
+        return match (u64::try_from(seconds), u32::try_from(rest)) {
+            (Ok(seconds), Ok(rest)) => Ok(Duration::new(seconds, rest)),
+            _ => Err(DurationError::Form { text: text.to_owned() }),
+        };
     }
     let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = trimmed.split_at(digits);
@@ -61,10 +67,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// `P[nD][T[nH][nM][n[.n]S]]`, as `java.time.Duration` reads it, without signs.
-fn iso(text: &str) -> Option<Duration> {
+/// Nanoseconds of ISO 8601 as `java.time.Duration.parse` reads it: `[-+]P[nD][T[nH][nM][n[.n]S]]`, every number with a
+/// sign of its own where it has one.
+pub(crate) fn iso_nanos(text: &str) -> Option<i128> {
     let upper = text.to_ascii_uppercase();
-    let rest = upper.strip_prefix('P')?;
+    let (sign, rest) = match upper.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, upper.strip_prefix('+').unwrap_or(&upper)),
+    };
+    let rest = rest.strip_prefix('P')?;
     let (days, time) = match rest.split_once('T') {
         Some((_, "")) => return None,
         Some((days, time)) => (days, time),
@@ -73,31 +84,31 @@ fn iso(text: &str) -> Option<Duration> {
     if days.is_empty() && time.is_empty() {
         return None;
     }
-    let mut total = Duration::ZERO;
+    // Java reads each number as a long.
+    let whole = |number: &str| number.parse::<i64>().ok().map(i128::from);
+    let mut total = 0;
     if !days.is_empty() {
-        let number: u64 = days.strip_suffix('D')?.parse().ok()?;
-        total = total.checked_add(Duration::from_secs(number.checked_mul(86_400)?))?;
+        total += whole(days.strip_suffix('D')?)? * 86_400 * NANOS_PER_SECOND;
     }
     let mut rest = time;
-    for (unit, per_unit) in [('H', 3_600), ('M', 60)] {
+    for (unit, seconds) in [('H', 3_600), ('M', 60)] {
         if let Some((number, after)) = rest.split_once(unit) {
-            let number: u64 = number.parse().ok()?;
-            total = total.checked_add(Duration::from_secs(number.checked_mul(per_unit)?))?;
+            total += whole(number)? * seconds * NANOS_PER_SECOND;
             rest = after;
         }
     }
     if !rest.is_empty() {
-        let (whole, fraction) = match rest.strip_suffix('S')?.split_once('.') {
-            Some((whole, fraction)) => (whole, fraction),
-            None => (rest.strip_suffix('S')?, ""),
-        };
+        let number = rest.strip_suffix('S')?;
+        let (number, fraction) = number.split_once(['.', ',']).unwrap_or((number, ""));
         if fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        let nanos: u32 = format!("{fraction:0<9}").parse().ok()?;
-        total = total.checked_add(Duration::new(whole.parse().ok()?, nanos))?;
+        let nanos: i128 = format!("{fraction:0<9}").parse().ok()?;
+        total += whole(number)? * NANOS_PER_SECOND + if number.starts_with('-') { -nanos } else { nanos };
     }
-    Some(total)
+    // And counts the seconds of the whole in one.
+    i64::try_from(total / NANOS_PER_SECOND).ok()?;
+    Some(sign * total)
 }
 
 #[cfg(test)]
@@ -121,6 +132,9 @@ mod tests {
     #[case("PT10M", 600_000)]
     #[case("P1DT1H1M1.5S", 90_061_500)]
     #[case("pt0s", 0)]
+    #[case("P1DT-1H", 82_800_000)]
+    #[case("-PT-1.5S", 1_500)]
+    #[case("+PT1,5S", 1_500)]
     fn reads(#[case] text: &str, #[case] millis: u64) {
         assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)));
     }
@@ -137,6 +151,9 @@ mod tests {
     #[case("P")]
     #[case("PT-1S")]
     #[case("P1H")]
+    #[case("PT-0.5S")]
+    #[case("PT1M1H")]
+    #[case("P9223372036854775807D")]
     fn refuses(#[case] text: &str) {
         assert!(parse_duration(text).is_err());
     }

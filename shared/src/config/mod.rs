@@ -24,6 +24,7 @@ mod structured;
 
 pub use amount::{Amount, AmountError};
 pub use default_configuration::DefaultConfiguration;
+pub(crate) use duration::iso_nanos;
 pub use duration::{DurationError, parse_duration};
 pub use file::{ConfigFileError, Problem, parse_config_yaml, parse_flink_conf};
 pub use flatten::{FlattenError, flatten};

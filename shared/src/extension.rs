@@ -8,19 +8,25 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::FlinkConfig;
 use crate::defaults::{self, Operation as PatchOperation};
 use crate::rules::{Kind, Report, Violation, Warning};
 
-/// What is being done to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What is being done to an object, as the API server writes it. Extensions are asked about the first two only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Operation {
     /// It is new.
     Create,
     /// It takes the place of another.
     Update,
+    /// It goes.
+    Delete,
+    /// Someone connects to it.
+    Connect,
 }
 
 impl Operation {
@@ -30,6 +36,8 @@ impl Operation {
         match self {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
         }
     }
 }

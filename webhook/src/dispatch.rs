@@ -11,12 +11,12 @@ use serde_json::value::RawValue;
 use sluice_shared::api::{
     API_VERSION, FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, GROUP, VERSION,
 };
-use sluice_shared::extension::{self, Mutation, User};
+use sluice_shared::extension::{self, Mutation, Operation, User};
 use sluice_shared::rules::{Kind, Report};
 
 use crate::judge::Judge;
 use crate::own_rules;
-use crate::review::{Operation, Request};
+use crate::review::Request;
 use crate::verdict::{Failure, Verdict};
 
 /// What a request asks for, by its path.
@@ -219,11 +219,7 @@ fn user(request: &Request<'_>) -> User {
 /// What extensions may know of the request.
 fn known<'a>(request: &Request<'_>, user: &'a User) -> extension::Request<'a> {
     extension::Request {
-        operation: match request.operation {
-            Operation::Create => Some(extension::Operation::Create),
-            Operation::Update => Some(extension::Operation::Update),
-            Operation::Delete | Operation::Connect => None,
-        },
+        operation: Some(request.operation),
         user: Some(user),
         dry_run: request.dry_run.unwrap_or(false),
         deadline: request.deadline,

@@ -5,35 +5,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sluice_shared::extension::Operation;
 
 use super::{API_VERSION, KIND};
-
-/// What is done to the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Operation {
-    /// A new object.
-    Create,
-    /// A changed object.
-    Update,
-    /// An object goes.
-    Delete,
-    /// A connection to an object.
-    Connect,
-}
-
-impl Operation {
-    /// As on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "CREATE",
-            Self::Update => "UPDATE",
-            Self::Delete => "DELETE",
-            Self::Connect => "CONNECT",
-        }
-    }
-}
 
 /// Group, version and kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -8,7 +8,7 @@ mod encode;
 mod uid;
 
 pub(crate) use decode::describe;
-pub use decode::{DecodeError, GroupVersionKind, GroupVersionResource, Operation, Request, decode};
+pub use decode::{DecodeError, GroupVersionKind, GroupVersionResource, Request, decode};
 pub use encode::{Cause, Details, Response, Status, encode};
 pub use uid::find_uid;
 

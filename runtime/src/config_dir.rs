@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sluice_shared::config::{ConfigFileError, DefaultConfiguration, FlinkConfig, parse_config_yaml, parse_flink_conf};
+use sluice_shared::config::{
+    ConfigFileError, DefaultConfiguration, FlinkConfig, line_end, parse_config_yaml, parse_flink_conf, sets_another_key,
+};
 
 /// What the administrator sets for all resources.
 #[derive(Clone, Debug, Default)]
@@ -46,12 +48,27 @@ pub enum ConfigDirError {
         /// What is wrong.
         source: ConfigFileError,
     },
+    /// Values that would change what clusters of Flink before 2.0 are configured with.
+    #[error(
+        "--config-dir {folder}: {file}, {}: clusters of Flink 1.x read flink-conf.yaml line by line, and would read another \
+         key behind the line break; write keys and values on one line each, or set what only newer clusters get below \
+         kubernetes.operator.default-configuration.flink-version.v2_0+.",
+        .keys.join(", ")
+    )]
+    Lines {
+        /// The folder.
+        folder: PathBuf,
+        /// The file in it.
+        file: &'static str,
+        /// The keys, as far as they can be shown.
+        keys: Vec<String>,
+    },
 }
 
 /// Reads `folder`. Files that are absent are simply absent; nothing is configured where there is no folder.
 ///
 /// # Errors
-/// When the folder does not exist, or a file in it cannot be read or parsed.
+/// When the folder does not exist, a file in it cannot be read or parsed, or a value would set another key of clusters.
 pub fn load(folder: Option<&Path>) -> Result<Defaults, ConfigDirError> {
     let Some(folder) = folder else {
         return Ok(Defaults::default());
@@ -74,11 +91,25 @@ pub fn load(folder: Option<&Path>) -> Result<Defaults, ConfigDirError> {
             source,
         }
     };
-    let config = match (read(LEGACY)?, read(STANDARD)?) {
-        (Some(text), _) => parse_flink_conf(&text).map_err(wrong(LEGACY))?,
-        (None, Some(text)) => parse_config_yaml(&text).map_err(wrong(STANDARD))?,
-        (None, None) => FlinkConfig::new(),
+    let (file, config) = match (read(LEGACY)?, read(STANDARD)?) {
+        (Some(text), _) => (LEGACY, parse_flink_conf(&text).map_err(wrong(LEGACY))?),
+        (None, Some(text)) => (STANDARD, parse_config_yaml(&text).map_err(wrong(STANDARD))?),
+        (None, None) => (STANDARD, FlinkConfig::new()),
     };
+    let configuration = DefaultConfiguration::new(config);
+    let keys = further_keys(&configuration);
+    if !keys.is_empty() {
+        let folder = folder.to_owned();
+        return Err(ConfigDirError::Lines { folder, file, keys });
+    }
+    for (key, sign) in configuration
+        .in_lines()
+        .filter_map(|(key, value)| Some((key, line_end(value)?)))
+    {
+        tracing::warn!(
+            "{file}: flink-conf.yaml of Flink 1.x clusters ends the value of {key} at its first {sign}; write it without"
+        );
+    }
     let mut log_files = BTreeMap::new();
     for name in LOG_FILES {
         if let Some(text) = read(name)? {
@@ -86,9 +117,17 @@ pub fn load(folder: Option<&Path>) -> Result<Defaults, ConfigDirError> {
         }
     }
     Ok(Defaults {
-        configuration: DefaultConfiguration::new(config),
+        configuration,
         log_files,
     })
+}
+
+/// Keys whose lines in `flink-conf.yaml` would set further ones. For a resource's own configuration there is a rule.
+fn further_keys(configuration: &DefaultConfiguration) -> Vec<String> {
+    let wrong = configuration
+        .in_lines()
+        .filter(|(key, value)| sets_another_key(key, value));
+    wrong.map(|(key, _)| key.replace(char::is_control, " ")).collect()
 }
 
 #[cfg(test)]
@@ -125,6 +164,35 @@ mod tests {
         std::fs::write(folder.path().join("config.yaml"), "a: 1\na: 2\n").expect("written");
         let error = load(Some(folder.path())).expect_err("a twice").to_string();
         assert!(error.contains("config.yaml, line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_would_set_another_key_of_a_cluster_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let load_text = |text: &str| {
+            std::fs::write(folder.path().join("config.yaml"), text).expect("written");
+            load(Some(folder.path())).map_err(|error| error.to_string())
+        };
+        for key in [
+            "env.java.opts.all",
+            "kubernetes.operator.default-configuration.namespace.team-a.env.java.opts.all",
+            "kubernetes.operator.default-configuration.flink-version.v1_17+.env.java.opts.all",
+        ] {
+            let error = load_text(&format!("{key}: |\n  -Dsecret=1\n  rest.port: 1\n")).expect_err("another key");
+            assert!(error.contains(&format!("config.yaml, {key}: ")), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let error = load_text("\"a\\nrest.port\": 1\n").expect_err("another key");
+        assert!(error.contains("config.yaml, a rest.port: "), "{error}");
+
+        for fine in [
+            "kubernetes.operator.default-configuration.flink-version.v2_0+.a: |\n  b\n  rest.port: 1\n",
+            "kubernetes.operator.a: |\n  b\n  rest.port: 1\n",
+            "a: |\n  b: c\n",
+            "a: |\n  b\n  c\n",
+        ] {
+            assert!(load_text(fine).is_ok(), "{fine}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why a cluster cannot be built.
 
+use sluice_shared::config::options::APPLICATION_ARGS;
 use sluice_shared::config::{ConfigError, FlattenError};
 use sluice_shared::memory::MemoryError;
 
@@ -41,6 +42,12 @@ pub enum BuildError {
         shorter: String,
         /// The key below it.
         longer: String,
+    },
+    /// A value in lines of text would set another key.
+    #[error("{key} has a line break, behind which flink-conf.yaml would set another key")]
+    Line {
+        /// The key.
+        key: String,
     },
     /// A port is a range, or no port.
     #[error("{key} is \"{value}\", but Kubernetes needs one fixed port")]
@@ -88,6 +95,10 @@ impl BuildError {
                 "write high-availability.type instead of high-availability".to_owned()
             }
             Self::Overlap { shorter, .. } => format!("replace {shorter} by the key that Flink 2 has for it"),
+            Self::Line { key } if *key == APPLICATION_ARGS.key => {
+                "write spec.job.args without line breaks, or move the job to Flink 2".to_owned()
+            }
+            Self::Line { key } => format!("write {key} on one line"),
             Self::Port { key, .. } => format!("set {key} to one port, or leave it out"),
             Self::LessThanOne { key, .. } => format!("set {key} to 1 or more, or leave it out"),
             Self::StandbyWithoutHighAvailability { .. } => {

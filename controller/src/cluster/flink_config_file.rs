@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sluice_shared::api::FlinkVersion;
-use sluice_shared::config::{ConfigOption, FlinkConfig, OptionValue, options};
+use sluice_shared::config::{ConfigOption, FlinkConfig, OptionValue, options, sets_another_key};
 
 use super::BuildError;
 
@@ -45,13 +45,18 @@ pub fn cluster_side(config: &FlinkConfig) -> FlinkConfig {
 /// `key: value` to a line in `flink-conf.yaml`, the values as they are. [`FlinkVersion::config_file_name`] names it.
 ///
 /// # Errors
-/// For nested YAML, when a key is the beginning of another one.
+/// For nested YAML, when a key is the beginning of another one; for lines, when a value would set another key.
 pub fn render(config: &FlinkConfig, version: FlinkVersion) -> Result<String, BuildError> {
     if version >= FlinkVersion::V2_0 {
         nested(config)
     } else {
         let mut text = String::new();
         for (key, value) in config.iter() {
+            // The rules and the operator's own configuration refuse this; arguments of a job come by here.
+            if sets_another_key(key, value) {
+                let key = key.replace(char::is_control, " ");
+                return Err(BuildError::Line { key });
+            }
             text.extend([key, ": ", value, "\n"]);
         }
         Ok(text)
@@ -162,6 +167,26 @@ mod tests {
             render(&written, FlinkVersion::V1_20).unwrap(),
             "a: 1\na.b: 2\nb.c: x: y # z\n"
         );
+    }
+
+    #[test]
+    fn a_value_that_would_set_another_key_is_refused_before_flink_2() {
+        let written = config(&[(
+            "$internal.application.program-args",
+            "--sql;select\nkubernetes.cluster-id: x",
+        )]);
+        let error = render(&written, FlinkVersion::V1_20).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "$internal.application.program-args has a line break, behind which flink-conf.yaml would set another key"
+        );
+        assert!(
+            error.fix().starts_with("write spec.job.args without"),
+            "{}",
+            error.fix()
+        );
+        assert!(render(&written, FlinkVersion::V2_0).is_ok());
+        assert!(render(&config(&[("a", "b\nc")]), FlinkVersion::V1_20).is_ok());
     }
 
     #[test]

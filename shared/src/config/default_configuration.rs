@@ -1,5 +1,6 @@
 //! What a resource's configuration lies on.
 
+use super::options::is_of_operator;
 use super::{FlattenError, FlinkConfig, flatten};
 use crate::api::{FlinkConfiguration, FlinkDeploymentSpec, FlinkVersion};
 
@@ -56,6 +57,20 @@ impl DefaultConfiguration {
             apply(&format!("{VERSION_PREFIX}{version}."));
         }
         result
+    }
+
+    /// Defaults that get into `flink-conf.yaml` of clusters of Flink before 2.0, by the keys as they are written here.
+    pub fn in_lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        let goes_there = |key: &str| {
+            let by_namespace = key.strip_prefix(NAMESPACE_PREFIX).and_then(|rest| rest.split_once('.'));
+            let by_version = key.strip_prefix(VERSION_PREFIX).and_then(|rest| rest.split_once('.'));
+            match (by_namespace, by_version) {
+                (Some((_, key)), _) => !is_of_operator(key),
+                (_, Some((version, key))) => version.starts_with("v1_") && !is_of_operator(key),
+                (None, None) => !is_of_operator(key),
+            }
+        };
+        self.config.iter().filter(move |(key, _)| goes_there(key))
     }
 
     /// The configuration that `spec` means in `namespace`: the defaults with `spec.flinkConfiguration` over them.

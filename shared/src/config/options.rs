@@ -527,6 +527,12 @@ pub const TASK_MANAGER_ENV_PREFIX: &str = "containerized.taskmanager.env.";
 pub const OPERATOR_PREFIX: &str = "kubernetes.operator.";
 /// Prefix of the autoscaler's keys, which a cluster never sees.
 pub const AUTOSCALER_PREFIX: &str = "job.autoscaler.";
+/// Whether `key` is the operator's or the autoscaler's own: no cluster gets it.
+#[must_use]
+pub fn is_of_operator(key: &str) -> bool {
+    key.starts_with(OPERATOR_PREFIX) || key.starts_with(AUTOSCALER_PREFIX)
+}
+
 /// Class name by which Kubernetes high availability is named in older configurations.
 pub const KUBERNETES_HA_FACTORY: &str = "org.apache.flink.kubernetes.highavailability.KubernetesHaServicesFactory";
 

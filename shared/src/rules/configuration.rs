@@ -6,8 +6,8 @@ use super::subject::{Deployment, SessionJob, setting};
 use super::table::{CLUSTERS, Cause, Check, Rule, SESSION_JOBS, Severity};
 use crate::api::FlinkVersion;
 use crate::config::options::{
-    AUTOSCALER_PREFIX, HA_CLUSTER_ID, HEALTH_CHECK_ENABLED, JM_DEPLOYMENT_RECOVERY_ENABLED, KUBERNETES_CLUSTER_ID,
-    KUBERNETES_NAMESPACE, OPERATOR_PREFIX, ROLLBACK_ENABLED, is_ha_enabled,
+    HA_CLUSTER_ID, HEALTH_CHECK_ENABLED, JM_DEPLOYMENT_RECOVERY_ENABLED, KUBERNETES_CLUSTER_ID, KUBERNETES_NAMESPACE,
+    ROLLBACK_ENABLED, is_ha_enabled, is_of_operator,
 };
 use crate::config::{FlattenError, options};
 
@@ -156,8 +156,7 @@ fn keys_can_be_nested(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     if subject.spec.flink_version.is_none_or(|v| v < FlinkVersion::V2_0) {
         return;
     }
-    let shipped = |key: &str| !key.starts_with(OPERATOR_PREFIX) && !key.starts_with(AUTOSCALER_PREFIX);
-    for (key, _) in subject.config.iter().filter(|(key, _)| shipped(key)) {
+    for (key, _) in subject.config.iter().filter(|(key, _)| !is_of_operator(key)) {
         let below = format!("{key}.");
         let Some((longer, _)) = subject.config.with_prefix(&below).next() else {
             continue;

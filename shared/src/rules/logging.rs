@@ -3,7 +3,7 @@
 use super::report::Findings;
 use super::subject::Deployment;
 use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
-use crate::config::options::{AUTOSCALER_PREFIX, OPERATOR_PREFIX};
+use crate::config::options::is_of_operator;
 
 /// Files that a cluster's logging is set up by.
 pub const FILES: [&str; 2] = ["log4j-console.properties", "logback-console.xml"];
@@ -48,12 +48,11 @@ fn files_are_known(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
 }
 
 fn files_fit_a_config_map(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let shipped = |key: &str| !key.starts_with(OPERATOR_PREFIX) && !key.starts_with(AUTOSCALER_PREFIX);
     // A line of the file is "key: value" and its end; quotes and escapes only add to that.
     let configuration: usize = subject
         .config
         .iter()
-        .filter(|(key, _)| shipped(key))
+        .filter(|(key, _)| !is_of_operator(key))
         .map(|(key, value)| key.len() + value.len() + 3)
         .sum();
     let logging: usize = subject

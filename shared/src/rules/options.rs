@@ -5,10 +5,8 @@ use super::subject::{Deployment, SessionJob};
 use super::table::{CLUSTERS, Cause, Check, Rule, SESSION_JOBS, Severity};
 use crate::api::FlinkVersion;
 use crate::catalogue::{self, Elsewhere, Known};
-use crate::config::options::{
-    self, AUTOSCALER_PREFIX, HA_CLUSTER_ID, KUBERNETES_CLUSTER_ID, KUBERNETES_NAMESPACE, OPERATOR_PREFIX,
-};
-use crate::config::{ConfigError, FlinkConfig, redact};
+use crate::config::options::{self, HA_CLUSTER_ID, KUBERNETES_CLUSTER_ID, KUBERNETES_NAMESPACE, is_of_operator};
+use crate::config::{ConfigError, FlinkConfig, line_end, redact, sets_another_key};
 
 const UNKNOWN: &str = "Keys are options of Flink or the operator, or lie below a prefix that a plugin reads";
 const UNKNOWN_WHY: &str =
@@ -116,10 +114,7 @@ fn in_lines<'c>(subject: &'c Deployment<'_>) -> impl Iterator<Item = (&'c str, &
 }
 
 fn values_fit_on_a_line(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let cut = in_lines(subject).filter_map(|(key, text)| {
-        let sign = text.trim().chars().find(|c| matches!(c, '#' | '\n' | '\r'))?;
-        Some((key, if sign == '#' { "#" } else { "line break" }))
-    });
+    let cut = in_lines(subject).filter_map(|(key, text)| Some((key, line_end(text)?)));
     for (key, sign) in cut.take(MOST_FINDINGS) {
         findings.add(
             subject.config_path(key),
@@ -129,11 +124,7 @@ fn values_fit_on_a_line(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
 }
 
 fn lines_set_no_other_key(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let sets = |text: &str| {
-        let mut lines = text.split(['\n', '\r']).skip(1);
-        lines.any(|line| line.split('#').next().is_some_and(|line| line.contains(": ")))
-    };
-    let wrong = in_lines(subject).filter(|(key, text)| sets(text) || key.contains(['\n', '\r']));
+    let wrong = in_lines(subject).filter(|(key, text)| sets_another_key(key, text));
     for (key, _) in wrong.take(MOST_FINDINGS) {
         let shown: String = key.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         findings.add(
@@ -254,10 +245,6 @@ fn other_version(_: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> O
         None => VERSION_FIX.to_owned(),
     };
     Some((message, fix))
-}
-
-fn is_of_operator(key: &str) -> bool {
-    key.starts_with(OPERATOR_PREFIX) || key.starts_with(AUTOSCALER_PREFIX)
 }
 
 fn flink(version: FlinkVersion) -> String {

@@ -48,9 +48,7 @@ pub(super) struct Parameters {
 impl Parameters {
     pub(super) fn new(config: &ClusterConfig) -> Result<Self, BuildError> {
         let mut flink = config.flink.clone();
-        flink.retain(|key, _| {
-            !key.starts_with(options::OPERATOR_PREFIX) && !key.starts_with(options::AUTOSCALER_PREFIX)
-        });
+        flink.retain(|key, _| !options::is_of_operator(key));
         let version = flink
             .value_or_default(&options::INTERNAL_FLINK_VERSION)?
             .parse()

@@ -32,9 +32,9 @@ struct Arguments {
     #[arg(long, allow_hyphen_values = true)]
     argument: Vec<String>,
     /// Another webhook to measure in the same run: https://HOST:PORT/PATH.
-    #[arg(long)]
+    #[arg(long, requires = "ca")]
     url: Option<http::Uri>,
-    /// CA certificates (PEM) to trust it by. Any certificate is taken where not given.
+    /// CA certificates (PEM) to trust it by.
     #[arg(long, requires = "url")]
     ca: Option<PathBuf>,
     /// Its process, to tell its memory.
@@ -82,9 +82,9 @@ fn run(arguments: &Arguments) -> Outcome {
     measure(arguments, own.target(), &body)?;
     println!("  memory: {}", own.memory()?);
     own.stop()?;
-    if let Some(url) = &arguments.url {
+    if let (Some(url), Some(ca)) = (&arguments.url, &arguments.ca) {
         println!("\n{url}:");
-        let target = other(url, arguments.ca.as_deref())?;
+        let target = other(url, ca)?;
         measure(arguments, &target, &body)?;
         if let Some(pid) = arguments.pid {
             println!("  memory: {}", webhook::memory(pid)?);
@@ -123,7 +123,7 @@ fn tell(what: &str, measured: &Measured) {
     );
 }
 
-fn other(url: &http::Uri, authorities: Option<&std::path::Path>) -> Outcome<Target> {
+fn other(url: &http::Uri, authorities: &std::path::Path) -> Outcome<Target> {
     use std::net::ToSocketAddrs as _;
     let wrong = |what: &str| Failure(format!("--url {url}: {what}"));
     if url.scheme_str() != Some("https") {
@@ -135,7 +135,8 @@ fn other(url: &http::Uri, authorities: Option<&std::path::Path>) -> Outcome<Targ
         .to_socket_addrs()?
         .next()
         .ok_or_else(|| wrong("the host has no address"))?;
-    let authorities = authorities.map(std::fs::read).transpose()?;
+    let authorities =
+        std::fs::read(authorities).map_err(|e| Failure(format!("--ca {}: {e}", authorities.display())))?;
     let path = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    Target::new(address, host, path, authorities.as_deref())
+    Target::new(address, host, path, &authorities)
 }

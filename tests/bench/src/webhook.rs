@@ -34,7 +34,7 @@ impl Webhook {
         std::fs::write(&certificate, &pem)?;
         std::fs::write(&key, made.signing_key.serialize_pem())?;
         let address = free_address()?;
-        let target = Target::new(address, "localhost", "/validate?timeout=10s", Some(pem.as_bytes()))?;
+        let target = Target::new(address, "localhost", "/validate?timeout=10s", pem.as_bytes())?;
         let started = Instant::now();
         let child = Command::new("taskset")
             .args(["--cpu-list", &core.to_string()])

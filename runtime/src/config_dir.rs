@@ -104,7 +104,7 @@ pub fn load(folder: Option<&Path>) -> Result<Defaults, ConfigDirError> {
     }
     for (key, sign) in configuration
         .in_lines()
-        .filter_map(|(key, value)| Some((key, line_end(value)?)))
+        .filter_map(|(key, value)| Some((key, line_end(value.trim())?)))
     {
         tracing::warn!(
             "{file}: flink-conf.yaml of Flink 1.x clusters ends the value of {key} at its first {sign}; write it without"

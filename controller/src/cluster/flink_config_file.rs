@@ -52,7 +52,7 @@ pub fn render(config: &FlinkConfig, version: FlinkVersion) -> Result<String, Bui
     } else {
         let mut text = String::new();
         for (key, value) in config.iter() {
-            // The rules and the operator's own configuration refuse this; arguments of a job come by here.
+            // The rules refuse this in a resource, and the start of the controller in its own configuration.
             if sets_another_key(key, value) {
                 let key = key.replace(char::is_control, " ");
                 return Err(BuildError::Line { key });

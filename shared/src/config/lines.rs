@@ -1,10 +1,10 @@
 //! What `flink-conf.yaml` cannot carry. Flink before 2.0 reads it line by line: `#` begins a comment anywhere, and there
 //! are no quotes (`GlobalConfiguration.loadYAMLResource`).
 
-/// The sign at which the file ends `value`: `#` or `line break`. White space around the value does not count.
+/// The sign at which the file ends `value`: `#` or `line break`.
 #[must_use]
 pub fn line_end(value: &str) -> Option<&'static str> {
-    let sign = value.trim().chars().find(|c| matches!(c, '#' | '\n' | '\r'))?;
+    let sign = value.chars().find(|c| matches!(c, '#' | '\n' | '\r'))?;
     Some(if sign == '#' { "#" } else { "line break" })
 }
 
@@ -23,7 +23,7 @@ mod tests {
 
     #[rstest]
     #[case("a", "b", None, false)]
-    #[case("a", " b\n", None, false)]
+    #[case("a", " b\n", Some("line break"), false)]
     #[case("a", "b # c", Some("#"), false)]
     #[case("a", "b\nc", Some("line break"), false)]
     #[case("a", "b\n# c: d", Some("line break"), false)]

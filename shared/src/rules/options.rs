@@ -113,12 +113,28 @@ fn in_lines<'c>(subject: &'c Deployment<'_>) -> impl Iterator<Item = (&'c str, &
         .filter(|(key, _)| !is_of_operator(key))
 }
 
+/// The job's arguments, which Flink puts into the same file, by their places.
+fn arguments_in_lines<'c>(subject: &'c Deployment<'_>) -> impl Iterator<Item = (usize, &'c str)> {
+    let by_line = subject.spec.flink_version.is_some_and(|v| v < FlinkVersion::V2_0);
+    let job = subject.spec.job.as_ref().filter(|_| by_line);
+    let arguments = job.and_then(|job| job.args.as_deref()).unwrap_or_default();
+    arguments.iter().map(String::as_str).enumerate()
+}
+
 fn values_fit_on_a_line(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let cut = in_lines(subject).filter_map(|(key, text)| Some((key, line_end(text)?)));
+    // White space around a value does not count.
+    let cut = in_lines(subject).filter_map(|(key, text)| Some((key, line_end(text.trim())?)));
     for (key, sign) in cut.take(MOST_FINDINGS) {
         findings.add(
             subject.config_path(key),
             format!("flink-conf.yaml ends the value at its first {sign}"),
+        );
+    }
+    let cut = arguments_in_lines(subject).filter_map(|(index, text)| Some((index, line_end(text)?)));
+    for (index, sign) in cut.take(MOST_FINDINGS) {
+        findings.add(
+            subject.argument_path(index),
+            format!("flink-conf.yaml, by which the job gets its arguments, ends them at the first {sign}"),
         );
     }
 }
@@ -130,6 +146,13 @@ fn lines_set_no_other_key(subject: &Deployment<'_>, findings: &mut Findings<'_>)
         findings.add(
             subject.config_path(&shown),
             "a line break makes flink-conf.yaml set another key",
+        );
+    }
+    let wrong = arguments_in_lines(subject).filter(|(_, text)| sets_another_key("", text));
+    for (index, _) in wrong.take(MOST_FINDINGS) {
+        findings.add(
+            subject.argument_path(index),
+            "flink-conf.yaml, by which the job gets its arguments, sets another key behind the line break",
         );
     }
 }

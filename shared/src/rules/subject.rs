@@ -119,6 +119,12 @@ impl<'a> Deployment<'a> {
         format!("{}.flinkConfiguration[{key}]", self.root)
     }
 
+    /// Path of an argument of the job.
+    #[must_use]
+    pub fn argument_path(&self, index: usize) -> String {
+        format!("{}.job.args[{index}]", self.root)
+    }
+
     /// The job, for an application cluster.
     #[must_use]
     pub fn job(&self) -> Option<Job<'_>> {

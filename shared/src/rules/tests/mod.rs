@@ -239,12 +239,11 @@ fn secrets_are_not_shown() {
     assert!(!format!("{report} {report:?}").contains("hunter2"));
 }
 
-#[test]
-fn a_value_that_sets_another_key_is_refused() {
-    let object = changed(
-        Kind::FlinkDeployment,
-        &json!({ "spec": { "flinkConfiguration": { "fs.a": "hunter2\nkubernetes.cluster-id: other" } } }),
-    );
+#[rstest]
+#[case::configuration(json!({ "flinkConfiguration": { "fs.a": "hunter2\nkubernetes.cluster-id: other" } }))]
+#[case::argument(json!({ "job": { "args": ["--password", "hunter2\nkubernetes.cluster-id: other"] } }))]
+fn a_value_that_sets_another_key_is_refused(#[case] spec: Value) {
+    let object = changed(Kind::FlinkDeployment, &json!({ "spec": spec }));
     let report = judge(Kind::FlinkDeployment, &object, None);
     assert_eq!(codes(&report), ["config-lines"]);
     assert_eq!(

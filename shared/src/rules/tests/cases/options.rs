@@ -148,6 +148,14 @@ fn lines(table: &mut Table) {
         )
         .spec(&with("v1_20", &json!({ "env.java.opts.all": "-Da=b\n" })), &[])
         .spec(
+            &json!({ "flinkVersion": "v1_20", "job": { "args": ["--sql", "select 1 # all", "a\nb", "c: d"] } }),
+            &["spec.job.args[1]", "spec.job.args[2]"],
+        )
+        .spec(
+            &json!({ "flinkVersion": "v2_0", "job": { "args": ["select 1 # all"] } }),
+            &[],
+        )
+        .spec(
             &with(
                 "v1_20",
                 &json!({ "kubernetes.operator.user.artifacts.http.header": "a:b#c", "kubernetes.operator.warnings.disabled": "secret-in-configuration" }),

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde::Deserialize as _;
 use serde_json::Value;
 use sluice_shared::api::{FlinkDeployment, FlinkSessionJob};
 use sluice_shared::config::DefaultConfiguration;
 use sluice_shared::defaults::apply;
+use sluice_shared::extension::Extensions;
 use sluice_shared::rules::{
     Environment, Kind, Lookup, Lookups, Report, Violation, Warning, mutate_json, shape, validate_json,
 };
@@ -34,6 +36,14 @@ impl Objects {
     /// Adds a namespace's labels.
     pub fn label(&mut self, namespace: String, labels: BTreeMap<String, String>) {
         self.namespaces.insert(namespace, Arc::new(labels));
+    }
+
+    /// Adds the labels of a Namespace; labels that the API server would refuse count as none.
+    pub fn add_namespace(&mut self, object: &Value) {
+        if let Some(name) = object["metadata"]["name"].as_str() {
+            let labels = BTreeMap::deserialize(&object["metadata"]["labels"]).unwrap_or_default();
+            self.label(name.to_owned(), labels);
+        }
     }
 
     /// Adds `object`.
@@ -186,9 +196,13 @@ pub fn in_namespace(mut object: Value, namespace: &str) -> Value {
     object
 }
 
-/// The rules' environment.
-pub fn environment<'a>(defaults: &'a DefaultConfiguration, objects: &'a Objects) -> Environment<'a> {
-    Environment::new(defaults, objects)
+/// The rules' environment, with those of the user's own.
+pub fn environment<'a>(
+    defaults: &'a DefaultConfiguration,
+    objects: &'a Objects,
+    extensions: &'a Extensions,
+) -> Environment<'a> {
+    Environment::new(defaults, objects).with_extensions(extensions)
 }
 
 #[cfg(test)]

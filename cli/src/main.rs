@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod lint;
 mod output;
+mod own_rules;
 mod plugin;
 
 use std::path::{Path, PathBuf};

@@ -90,8 +90,8 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
     let mut agrees = true;
     let mut asked = 0;
     for file in &test.files {
-        let text = std::fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
-        for (kind, object) in objects(&text).map_err(|e| format!("{} is no YAML: {e}", file.display()))? {
+        let content = std::fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+        for (kind, object) in objects(&content).map_err(|e| format!("{} is no YAML: {e}", file.display()))? {
             let config = config(kind, &object, &defaults);
             println!(
                 "{}: {kind} {}",

@@ -87,7 +87,8 @@ impl Answer {
     #[must_use]
     pub fn report(self, name: &str, config: &FlinkConfig) -> Report {
         let secrets = secrets(config);
-        let shown = |text: &str| hide(&clean(text), &secrets);
+        // Hidden first: of a secret that is cut off, nobody would know the rest again.
+        let shown = |text: &str| clean(&hide(text, &secrets));
         let code = |finding: &Finding| match &finding.code {
             Some(code) => format!("{name}/{code}"),
             None => name.to_owned(),
@@ -161,12 +162,15 @@ fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Secrets that a plugin may know of. Very short ones stand in words by chance.
+/// Secrets that a plugin may know of, long ones first: one may begin with another. Very short ones stand in words by
+/// chance.
 pub(crate) fn secrets(config: &FlinkConfig) -> Vec<&str> {
     let secret = config
         .iter()
         .filter(|(key, value)| is_sensitive_key(key) && value.len() >= 4);
-    secret.map(|(_, value)| value).collect()
+    let mut secrets: Vec<&str> = secret.map(|(_, value)| value).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
 }
 
 /// `text` without `secrets`.
@@ -203,7 +207,7 @@ mod tests {
             texts,
             [
                 "spec.image: the image is from elsewhere. Use ours. [company/own-registry]",
-                ": no. `company` is a rule of this cluster's administrator, who can say more. [company]",
+                "no. `company` is a rule of this cluster's administrator, who can say more. [company]",
             ]
         );
         assert_eq!(report.warnings[0].message, "the key is ******");

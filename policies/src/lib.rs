@@ -21,6 +21,9 @@ mod values;
 #[cfg(feature = "watch")]
 pub mod watch;
 
+/// Name of the source in [`Extensions`](sluice_shared::extension::Extensions).
+pub const SOURCE: &str = "cel";
+
 pub use expression::{Expression, LONGEST, Mistake, Position};
 pub use load::{Loaded, Problem, is_policy, load_json, load_yaml};
 pub use policy::{Policy, PolicyScope};

@@ -21,10 +21,9 @@ use sluice_shared::extension::{Extension, Extensions};
 use sluice_shared::rules::{Lookup, Lookups};
 use tokio::sync::watch;
 
+use crate::SOURCE;
 use crate::policy::Policy;
 
-/// Name of the source in [`Extensions`].
-pub const SOURCE: &str = "cel";
 /// First and longest pause after a watch failed.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 /// Pause before the API server is asked again for a kind that it does not know.

@@ -11,7 +11,7 @@ use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority};
 use sluice_plugins::keep::{self, KeepError};
-use sluice_policies::watch::{Forbidden, Policies, SOURCE};
+use sluice_policies::watch::{Forbidden, Policies};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
@@ -237,7 +237,7 @@ fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensi
             }
             let policies = loaded.policies.into_iter();
             extensions.replace(
-                SOURCE,
+                sluice_policies::SOURCE,
                 policies.map(|policy| Arc::new(policy) as Arc<dyn Extension>).collect(),
             );
             None

@@ -16,6 +16,7 @@ use sluice_shared::rules::Kind;
 use crate::check::{Levels, environment, judge};
 use crate::lint::Common;
 use crate::output::{Checked, Outcome, Results};
+use crate::own_rules::OwnRules;
 
 use stored::Stored;
 
@@ -38,13 +39,14 @@ pub struct Arguments {
 /// Audits and prints.
 ///
 /// # Errors
-/// When the operator's configuration or the kubeconfig cannot be read.
+/// When the operator's configuration, the file of plugins or the kubeconfig cannot be read.
 pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let defaults = arguments.common.defaults()?;
     let levels = Levels {
         warnings_as_errors: arguments.common.warnings_as_errors,
         notes: true,
     };
+    let own_rules = arguments.common.own_rules("default")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -52,7 +54,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let results = runtime.block_on(async {
         let client = connect(arguments.context.as_deref()).await?;
         let namespace = arguments.namespace.as_deref();
-        Ok::<_, String>(audit(&client, namespace, &defaults, levels, arguments.events).await)
+        let yardstick = Yardstick {
+            defaults: &defaults,
+            levels,
+        };
+        Ok::<_, String>(audit(&client, namespace, yardstick, own_rules, arguments.events).await)
     })?;
     arguments.common.print("audit", &results)
 }
@@ -74,20 +80,33 @@ async fn connect(context: Option<&str>) -> Result<Client, String> {
     Client::try_from(config).map_err(|error| unusable(error.to_string()))
 }
 
-/// Judges what `client` has, and publishes events about what is refused if `publish` says so.
+/// By what objects are judged, beside the rules of the user's own.
+#[derive(Clone, Copy)]
+struct Yardstick<'a> {
+    defaults: &'a DefaultConfiguration,
+    levels: Levels,
+}
+
+/// Judges what `client` has, by its own policies too and by those of files in their places, and publishes events about
+/// what is refused if `publish` says so.
 async fn audit(
     client: &Client,
     namespace: Option<&str>,
-    defaults: &DefaultConfiguration,
-    levels: Levels,
+    yardstick: Yardstick<'_>,
+    from_files: OwnRules,
     publish: bool,
 ) -> Results {
     let Stored {
         objects,
+        policies,
         known,
         mut problems,
     } = Stored::list(client, namespace).await;
-    let environment = environment(defaults, &known);
+    let mut own_rules = from_files;
+    for (resource, object) in &policies {
+        own_rules.add_stored_policy(*resource, object);
+    }
+    let environment = environment(yardstick.defaults, &known, own_rules.in_force());
     let mut all = Vec::with_capacity(objects.len());
     for (kind, object) in &objects {
         let report = judge(*kind, object, &environment);
@@ -97,10 +116,11 @@ async fn audit(
         {
             problems.push(problem);
         }
-        all.push(checked(*kind, object, levels.findings(report)));
+        all.push(checked(*kind, object, yardstick.levels.findings(report)));
     }
+    problems.extend(own_rules.problems);
     Results {
-        checked: all,
+        checked: own_rules.checked.into_iter().chain(all).collect(),
         problems,
         others: 0,
     }
@@ -108,7 +128,7 @@ async fn audit(
 
 fn checked(kind: Kind, object: &Value, findings: Vec<crate::check::Finding>) -> Checked {
     Checked {
-        kind,
+        kind: kind.as_str(),
         namespace: metadata(object, "namespace").to_owned(),
         name: metadata(object, "name").to_owned(),
         file: None,

@@ -4,12 +4,15 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
-use sluice_shared::api::{API_VERSION, FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
+use sluice_shared::api::{
+    ClusterFlinkPolicy, FlinkBlueGreenDeployment, FlinkDeployment, FlinkPolicy, FlinkSessionJob, FlinkStateSnapshot,
+};
 use sluice_shared::rules::Kind;
 
 use super::explain;
 use crate::check::Objects;
 use crate::output::{Place, Problem};
+use crate::own_rules::PolicyResource;
 
 /// Objects an answer, as kubectl asks for.
 const PAGE: u32 = 500;
@@ -19,6 +22,8 @@ const PAGE: u32 = 500;
 pub struct Stored {
     /// By kind, namespace and name. As JSON: what the cluster holds need not fit our types.
     pub objects: Vec<(Kind, Value)>,
+    /// The cluster's policies.
+    pub policies: Vec<(PolicyResource, Value)>,
     /// What rules may ask for.
     pub known: Objects,
     /// What could not be read.
@@ -42,11 +47,7 @@ impl Stored {
                 }
                 // A cluster need not have every kind.
                 Err(kube::Error::Api(status)) if status.code == 404 => absent += 1,
-                Err(error) => stored.problems.push(Problem {
-                    place: Place::Cluster(resource.plural.clone()),
-                    position: None,
-                    reason: explain(&error, "list", &format!("{}.{}", resource.plural, resource.group)),
-                }),
+                Err(error) => stored.fail(&error, &resource),
             }
         }
         if absent == Kind::ALL.len() {
@@ -56,8 +57,32 @@ impl Stored {
                 reason: "the cluster has none of its kinds; install the CRDs, or choose another cluster".to_owned(),
             });
         }
+        stored.add_policies(client, namespace).await;
         stored.label(client, namespace).await;
         stored
+    }
+
+    fn fail(&mut self, error: &kube::Error, resource: &ApiResource) {
+        self.problems.push(Problem {
+            place: Place::Cluster(resource.plural.clone()),
+            position: None,
+            reason: explain(error, "list", &format!("{}.{}", resource.plural, resource.group)),
+        });
+    }
+
+    /// Policies of the cluster, and of `namespace` or of all. A cluster where Sluice is not installed has none.
+    async fn add_policies(&mut self, client: &Client, namespace: Option<&str>) {
+        for policy in PolicyResource::ALL {
+            let (resource, namespace) = match policy {
+                PolicyResource::ClusterFlinkPolicy => (ApiResource::erase::<ClusterFlinkPolicy>(&()), None),
+                PolicyResource::FlinkPolicy => (ApiResource::erase::<FlinkPolicy>(&()), namespace),
+            };
+            match list(client, &resource, namespace).await {
+                Ok(objects) => self.policies.extend(objects.into_iter().map(|object| (policy, object))),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => self.fail(&error, &resource),
+            }
+        }
     }
 
     /// Labels of namespaces, for policies. Whoever may not read them does without, as where there is no cluster.
@@ -95,7 +120,7 @@ async fn list(client: &Client, resource: &ApiResource, namespace: Option<&str>) 
         for object in page.items {
             let mut object = serde_json::to_value(object).map_err(kube::Error::SerdeError)?;
             // The items of a list do not say what they are.
-            object["apiVersion"] = API_VERSION.into();
+            object["apiVersion"] = resource.api_version.as_str().into();
             object["kind"] = resource.kind.as_str().into();
             objects.push(object);
         }

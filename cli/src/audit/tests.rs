@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::output::Format;
+use crate::own_rules::PolicyResource;
 
 /// What an API server was asked: method and path, and the body.
 type Calls = Arc<Mutex<Vec<(String, Value)>>>;
@@ -81,8 +82,16 @@ fn cluster(answer: impl Fn(&str) -> (u16, Value) + Clone + Send + Sync + 'static
 }
 
 async fn audited(client: &Client, namespace: Option<&str>, publish: bool) -> Results {
+    audit_with(client, namespace, OwnRules::default(), publish).await
+}
+
+async fn audit_with(client: &Client, namespace: Option<&str>, own_rules: OwnRules, publish: bool) -> Results {
     let defaults = DefaultConfiguration::default();
-    audit(client, namespace, &defaults, Levels::default(), publish).await
+    let yardstick = Yardstick {
+        defaults: &defaults,
+        levels: Levels::default(),
+    };
+    audit(client, namespace, yardstick, own_rules, publish).await
 }
 
 #[tokio::test]
@@ -117,9 +126,15 @@ async fn one_namespace_is_all_that_is_asked_for() {
     let (client, calls) = cluster(|line| answer(line, 201));
     audited(&client, Some("team-a"), false).await;
     let calls = calls.lock().unwrap();
+    let elsewhere: Vec<&str> = calls
+        .iter()
+        .map(|(line, _)| line.as_str())
+        .filter(|line| !line.contains("/namespaces/team-a"))
+        .collect();
+    let of_all = "/apis/sluice.flink.apache.org/v1alpha1/clusterflinkpolicies?";
     assert!(
-        calls.iter().all(|(line, _)| line.contains("/namespaces/team-a")),
-        "{calls:?}"
+        elsewhere.iter().all(|line| line.contains(of_all)),
+        "more than the policies of all namespaces: {elsewhere:?}"
     );
 }
 
@@ -167,4 +182,46 @@ async fn who_may_not_write_events_is_told() {
         texts[1],
         "event about FlinkDeployment team-a/wrong: events is forbidden; grant create, get and patch on events to this user"
     );
+}
+
+#[tokio::test]
+async fn policies_of_the_cluster_count_and_those_of_files_in_their_places() {
+    let policy = |name: &str, expression: &str| {
+        let rules = json!([{ "name": "image", "expression": expression, "field": "spec.image" }]);
+        json!({
+            "apiVersion": "sluice.flink.apache.org/v1alpha1", "kind": "ClusterFlinkPolicy",
+            "metadata": { "name": name }, "spec": { "rules": rules },
+        })
+    };
+    let (never, always) = (policy("house", "false"), policy("house", "true"));
+    let wrong = policy("wrong", "objct == 1");
+    let stored = [never, wrong];
+    let (client, _) = cluster(move |line| {
+        if line.contains("/clusterflinkpolicies") {
+            return list(&stored, "");
+        }
+        answer(line, 201)
+    });
+    let codes = |results: &Results, name: &str| -> Vec<String> {
+        let of_it = results.findings().filter(|(checked, _, _)| checked.name == name);
+        of_it
+            .map(|(_, _, finding)| finding.violation.code.to_string())
+            .collect()
+    };
+    let results = audited(&client, None, false).await;
+    assert_eq!(codes(&results, "good"), ["policy/house/image"]);
+    assert_eq!(
+        codes(&results, "wrong")[..1],
+        ["policy-expression"],
+        "the policy of that name"
+    );
+    let mut own_rules = OwnRules::default();
+    own_rules.add_policy(
+        PolicyResource::ClusterFlinkPolicy,
+        &always,
+        Some("p.yaml".to_owned()),
+        |_| None,
+    );
+    let results = audit_with(&client, None, own_rules, false).await;
+    assert_eq!(codes(&results, "good"), Vec::<String>::new());
 }

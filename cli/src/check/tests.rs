@@ -161,7 +161,11 @@ fn linted(defaults: &DefaultConfiguration, object: &Value) -> Report {
     let found = documents::parse(&text).unwrap().ours;
     let [document] = found.as_slice() else { panic!("{text}") };
     let object = in_namespace(document.node.to_value(), "team-a");
-    judge(document.kind, &object, &environment(defaults, &Objects::default()))
+    judge(
+        document.kind,
+        &object,
+        &environment(defaults, &Objects::default(), &Extensions::default()),
+    )
 }
 
 proptest! {

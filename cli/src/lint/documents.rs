@@ -1,7 +1,9 @@
 //! From a text to the objects in it.
 
-use sluice_shared::api::API_VERSION;
+use sluice_shared::api::{API_VERSION, policy};
 use sluice_shared::rules::Kind;
+
+use crate::own_rules::PolicyResource;
 
 use super::node::{Node, Position};
 
@@ -28,6 +30,10 @@ pub struct NoYaml {
 pub struct Documents {
     /// Objects of our kinds, in order.
     pub ours: Vec<Document>,
+    /// Rules of the user's own.
+    pub policies: Vec<(PolicyResource, Node)>,
+    /// Namespaces, which policies may ask for their labels; they count as others, too.
+    pub namespaces: Vec<Node>,
     /// How many others there are.
     pub others: usize,
 }
@@ -64,11 +70,20 @@ impl Documents {
             }
             return;
         }
-        match Kind::from_name(kind) {
-            Some(kind) if node.get("apiVersion").and_then(Node::as_str) == Some(API_VERSION) => {
-                self.ours.push(Document { kind, node });
+        let version = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+        if version == API_VERSION
+            && let Some(kind) = Kind::from_name(kind)
+        {
+            self.ours.push(Document { kind, node });
+        } else if version == policy::API_VERSION
+            && let Some(resource) = PolicyResource::from_name(kind)
+        {
+            self.policies.push((resource, node));
+        } else {
+            self.others += 1;
+            if (version, kind) == ("v1", "Namespace") {
+                self.namespaces.push(node);
             }
-            _ => self.others += 1,
         }
     }
 }
@@ -97,6 +112,8 @@ mod tests {
     #[case("kind: Secret\n---\nkind: FlinkSessionJob\napiVersion: flink.apache.org/v1beta1\n", &[(Kind::FlinkSessionJob, 3)], 1)]
     #[case("kind: List\nitems:\n- kind: FlinkDeploymentList\n  items:\n  - kind: FlinkDeployment\n    apiVersion: flink.apache.org/v1beta1\n- kind: Pod\n", &[(Kind::FlinkDeployment, 5)], 1)]
     #[case("kind: List\nitems: none", &[], 1)]
+    #[case("{ kind: FlinkPolicy, apiVersion: flink.apache.org/v1beta1 }", &[], 1)]
+    #[case("{ kind: FlinkDeployment, apiVersion: sluice.flink.apache.org/v1alpha1 }", &[], 1)]
     fn ours_are_found(#[case] text: &str, #[case] ours: &[(Kind, u64)], #[case] others: usize) {
         let documents = parse(text).unwrap();
         let found: Vec<(Kind, u64)> = documents
@@ -105,6 +122,14 @@ mod tests {
             .map(|document| (document.kind, document.node.position().unwrap().line))
             .collect();
         assert_eq!((found.as_slice(), documents.others), (ours, others));
+    }
+
+    #[test]
+    fn policies_and_namespaces_are_found() {
+        let text = "{ kind: FlinkPolicy, apiVersion: sluice.flink.apache.org/v1alpha1 }\n---\n{ kind: Namespace, apiVersion: v1 }";
+        let documents = parse(text).unwrap();
+        let found = (documents.policies.len(), documents.namespaces.len(), documents.others);
+        assert_eq!(found, (1, 1, 1));
     }
 
     #[rstest]

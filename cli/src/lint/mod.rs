@@ -16,15 +16,17 @@ use sluice_shared::config::DefaultConfiguration;
 
 use crate::check::{Levels, Objects, environment, in_namespace, judge};
 use crate::output::{Checked, Format, Outcome, Place, Problem, Results};
+use crate::own_rules::{OwnRules, PolicyResource};
 
 use documents::{Document, NoYaml};
+use node::Node;
 use sources::Sources;
 
 /// What to lint, and under which defaults.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Files of YAML or JSON documents, folders with such files (*.yaml, *.yml, *.json), or "-" for standard input.
-    /// Documents of other kinds are left out.
+    /// Policies among them count. Documents of other kinds are left out.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Namespace of objects that name none.
@@ -40,6 +42,12 @@ pub struct Common {
     /// Folder with the operator's config.yaml or flink-conf.yaml, whose defaults count as they do in the cluster.
     #[arg(long, value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
+    /// File or folder with policies that count, too; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub policies: Vec<PathBuf>,
+    /// File that lists plugins, as for the webhook. They are asked, too.
+    #[arg(long, value_name = "FILE")]
+    pub plugins: Option<PathBuf>,
     /// Form of the output.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -58,6 +66,21 @@ impl Common {
         Ok(defaults.configuration)
     }
 
+    /// Rules of the user's own from files. Policies without a namespace belong to `namespace`.
+    ///
+    /// # Errors
+    /// When the file of plugins cannot be used.
+    pub fn own_rules(&self, namespace: &str) -> Result<OwnRules, String> {
+        let mut own_rules = OwnRules::default();
+        if let Some(file) = &self.plugins {
+            own_rules.add_plugins(file)?;
+        }
+        let input = Input::read(&Sources::find(&self.policies));
+        add_policies(&mut own_rules, input.policies, namespace);
+        own_rules.problems.extend(input.problems);
+        Ok(own_rules)
+    }
+
     /// Prints what `command` found: results on standard output, what could not be judged on standard error too.
     ///
     /// # Errors
@@ -74,7 +97,7 @@ impl Common {
 /// Lints and prints.
 ///
 /// # Errors
-/// When the operator's configuration cannot be read.
+/// When the operator's configuration or the file of plugins cannot be read.
 pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
     let defaults = arguments.common.defaults()?;
     let sources = Sources::find(&arguments.paths);
@@ -84,21 +107,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
             folder.display()
         );
     }
-    let mut input = Input::default();
-    for unreadable in sources.unreadable {
-        input.fail(unreadable);
-    }
-    for path in &sources.files {
-        match sources::read(path) {
-            Ok((name, text)) => input.add(&name, &text),
-            Err(unreadable) => input.fail(unreadable),
-        }
-    }
+    let own_rules = arguments.common.own_rules(&arguments.namespace)?;
     let levels = Levels {
         warnings_as_errors: arguments.common.warnings_as_errors,
         notes: false,
     };
-    let results = input.lint(&arguments.namespace, &defaults, levels);
+    let results = Input::read(&sources).lint(&arguments.namespace, &defaults, own_rules, levels);
     arguments.common.print("lint", &results)
 }
 
@@ -107,17 +121,37 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
 struct Input {
     /// File and object.
     documents: Vec<(String, Document)>,
+    policies: Vec<(String, PolicyResource, Node)>,
+    namespaces: Vec<Node>,
     problems: Vec<Problem>,
     others: usize,
 }
 
 impl Input {
+    fn read(sources: &Sources) -> Self {
+        let mut input = Self::default();
+        for unreadable in &sources.unreadable {
+            input.fail(unreadable.clone());
+        }
+        for path in &sources.files {
+            match sources::read(path) {
+                Ok((name, text)) => input.add(&name, &text),
+                Err(unreadable) => input.fail(unreadable),
+            }
+        }
+        input
+    }
+
     fn add(&mut self, file: &str, text: &str) {
         match documents::parse(text) {
             Ok(found) => {
                 self.others += found.others;
                 let ours = found.ours.into_iter();
                 self.documents.extend(ours.map(|document| (file.to_owned(), document)));
+                let policies = found.policies.into_iter();
+                self.policies
+                    .extend(policies.map(|(resource, node)| (file.to_owned(), resource, node)));
+                self.namespaces.extend(found.namespaces);
             }
             Err(NoYaml { position, reason }) => self.problems.push(Problem {
                 place: Place::File(file.to_owned()),
@@ -135,7 +169,14 @@ impl Input {
         });
     }
 
-    fn lint(self, namespace: &str, defaults: &DefaultConfiguration, levels: Levels) -> Results {
+    fn lint(
+        self,
+        namespace: &str,
+        defaults: &DefaultConfiguration,
+        mut own_rules: OwnRules,
+        levels: Levels,
+    ) -> Results {
+        add_policies(&mut own_rules, self.policies, namespace);
         let objects: Vec<(String, Document, Value)> = self
             .documents
             .into_iter()
@@ -148,28 +189,41 @@ impl Input {
         for (_, document, object) in &objects {
             known.add(document.kind, object);
         }
-        let environment = environment(defaults, &known);
-        let checked = objects.into_iter().map(|(file, Document { kind, node }, object)| {
-            let metadata = |field: &str| object["metadata"][field].as_str();
-            let findings = levels.findings(judge(kind, &object, &environment));
-            Checked {
-                kind,
-                namespace: metadata("namespace").unwrap_or(namespace).to_owned(),
-                name: metadata("name")
-                    .or(metadata("generateName"))
-                    .unwrap_or("(no name)")
-                    .to_owned(),
-                file: Some(file),
-                findings: findings
-                    .into_iter()
-                    .map(|finding| (node.locate(&finding.violation.path), finding))
-                    .collect(),
-            }
-        });
+        for node in &self.namespaces {
+            known.add_namespace(&node.to_value());
+        }
+        let environment = environment(defaults, &known, own_rules.in_force());
+        let checked: Vec<Checked> = objects
+            .into_iter()
+            .map(|(file, Document { kind, node }, object)| {
+                let metadata = |field: &str| object["metadata"][field].as_str();
+                let findings = levels.findings(judge(kind, &object, &environment));
+                Checked {
+                    kind: kind.as_str(),
+                    namespace: metadata("namespace").unwrap_or(namespace).to_owned(),
+                    name: metadata("name")
+                        .or(metadata("generateName"))
+                        .unwrap_or("(no name)")
+                        .to_owned(),
+                    file: Some(file),
+                    findings: findings
+                        .into_iter()
+                        .map(|finding| (node.locate(&finding.violation.path), finding))
+                        .collect(),
+                }
+            })
+            .collect();
         Results {
-            checked: checked.collect(),
-            problems: self.problems,
+            checked: own_rules.checked.into_iter().chain(checked).collect(),
+            problems: own_rules.problems.into_iter().chain(self.problems).collect(),
             others: self.others,
         }
+    }
+}
+
+fn add_policies(own_rules: &mut OwnRules, policies: Vec<(String, PolicyResource, Node)>, namespace: &str) {
+    for (file, resource, node) in policies {
+        let object = in_namespace(node.to_value(), namespace);
+        own_rules.add_policy(resource, &object, Some(file), |path| node.locate(path));
     }
 }

@@ -32,7 +32,7 @@ fn linted(texts: &[&str], defaults: &DefaultConfiguration) -> Results {
     for (index, text) in texts.iter().enumerate() {
         input.add(&format!("{index}.yaml"), text);
     }
-    input.lint("default", defaults, Levels::default())
+    input.lint("default", defaults, OwnRules::default(), Levels::default())
 }
 
 fn found(results: &Results) -> Vec<(String, &str)> {
@@ -103,6 +103,100 @@ fn objects_without_a_namespace_get_the_one_of_the_flag(#[case] own: Option<&str>
     };
     let mut input = Input::default();
     input.add("a.yaml", &text);
-    let results = input.lint("staging", &DefaultConfiguration::default(), Levels::default());
+    let results = input.lint(
+        "staging",
+        &DefaultConfiguration::default(),
+        OwnRules::default(),
+        Levels::default(),
+    );
     assert_eq!(results.checked[0].namespace, expected);
+}
+
+const POLICY: &str = "
+apiVersion: sluice.flink.apache.org/v1alpha1
+kind: ClusterFlinkPolicy
+metadata: { name: house }
+spec:
+  match: { namespaceSelector: { matchLabels: { team: a } } }
+  rules:
+  - { name: registry, expression: \"object.spec.image.startsWith('registry.example.com/')\", field: spec.image }
+";
+const NAMESPACE: &str = "{ apiVersion: v1, kind: Namespace, metadata: { name: default, labels: { team: a } } }";
+
+#[test]
+fn policies_among_the_files_count() {
+    let results = linted(&[SESSION, POLICY, NAMESPACE], &DefaultConfiguration::default());
+    assert_eq!(found(&results), [("0.yaml:6:3".to_owned(), "policy/house/registry")]);
+    let of_others = NAMESPACE.replace("team: a", "team: b");
+    let results = linted(&[SESSION, POLICY, &of_others], &DefaultConfiguration::default());
+    assert_eq!(found(&results), []);
+    let mended = POLICY.replace("registry.example.com/", "flink");
+    let results = linted(&[SESSION, POLICY, &mended, NAMESPACE], &DefaultConfiguration::default());
+    assert_eq!(found(&results), [], "the last of a name counts, as with kubectl apply");
+}
+
+#[test]
+fn a_wrong_policy_is_found_at_its_place() {
+    let results = linted(
+        &[&POLICY.replace("object.spec", "objct.spec")],
+        &DefaultConfiguration::default(),
+    );
+    assert_eq!(results.outcome(), Outcome::Refused);
+    assert_eq!(found(&results), [("0.yaml:8:23".to_owned(), "policy-expression")]);
+    assert_eq!(
+        (results.checked[0].kind, results.checked[0].key().as_str()),
+        ("ClusterFlinkPolicy", "house")
+    );
+}
+
+/// A plugin that always refuses.
+const REFUSES: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 16) "{\"violations\":[{\"message\":\"no\"}]}")
+    (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 16))
+        (i32.store (i32.const 4) (i32.const 33))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#;
+
+#[test]
+fn policies_and_plugins_of_the_flags_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let module = write("no.wasm", &wat::parse_str(REFUSES).unwrap());
+    let absent = folder.path().join("absent.wasm");
+    let list = format!(
+        "plugins:\n- {{ name: 'no', source: {{ path: '{}' }} }}\n- {{ name: gone, source: {{ path: '{}' }} }}\n",
+        module.display(),
+        absent.display()
+    );
+    let common = Common {
+        config_dir: None,
+        policies: vec![write("policy.yaml", POLICY.as_bytes())],
+        plugins: Some(write("plugins.yaml", list.as_bytes())),
+        format: Format::Text,
+        warnings_as_errors: false,
+    };
+    let mut input = Input::default();
+    input.add("a.yaml", SESSION);
+    input.add("b.yaml", NAMESPACE);
+    let own_rules = common.own_rules("default").unwrap();
+    let results = input.lint(
+        "default",
+        &DefaultConfiguration::default(),
+        own_rules,
+        Levels::default(),
+    );
+    let codes: Vec<&str> = found(&results).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes, ["extension-failed", "policy/house/registry", "no"]);
+    assert_eq!(results.outcome(), Outcome::Failed);
+    let problem = results.problems[0].to_string();
+    assert!(
+        problem.contains("plugins.yaml: the plugin gone cannot be used: "),
+        "{problem}"
+    );
 }

@@ -80,7 +80,7 @@ pub(super) fn render(results: &Results) -> Result<String, String> {
             .map(|(checked, position, finding)| Line {
                 level: finding.level.as_str(),
                 code: &finding.violation.code,
-                kind: checked.kind.as_str(),
+                kind: checked.kind,
                 namespace: &checked.namespace,
                 name: &checked.name,
                 place: Place::new(checked.file.as_deref(), position),

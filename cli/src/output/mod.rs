@@ -11,7 +11,6 @@ mod tests;
 use std::fmt;
 
 use clap::ValueEnum;
-use sluice_shared::rules::Kind;
 
 use crate::check::{Finding, Level};
 use crate::lint::node::Position;
@@ -34,8 +33,8 @@ pub enum Format {
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// Its kind.
-    pub kind: Kind,
-    /// Its namespace.
+    pub kind: &'static str,
+    /// Its namespace; empty for an object of the whole cluster.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -48,6 +47,9 @@ pub struct Checked {
 impl Checked {
     /// Namespace and name.
     pub fn key(&self) -> String {
+        if self.namespace.is_empty() {
+            return self.name.clone();
+        }
         format!("{}/{}", self.namespace, self.name)
     }
 }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use sluice_shared::rules::{Report, Violation, Warning};
+use sluice_shared::rules::{Kind, Report, Violation, Warning};
 
 use super::*;
 use crate::check::Levels;
@@ -14,7 +14,7 @@ fn checked(kind: Kind, name: &str, file: Option<&str>, report: Report) -> Checke
     }
     .findings(report);
     Checked {
-        kind,
+        kind: kind.as_str(),
         namespace: "team-a".to_owned(),
         name: name.to_owned(),
         file: file.map(str::to_owned),

@@ -10,6 +10,9 @@ cluster := tests/cluster/cluster.sh
 on_cluster := tests/tools/on-cluster.sh
 # Says what a run with CLUSTER=existing does without, and why.
 left_out := tests/tools/left-out.sh
+# All tests are built with the whole workspace and these: for other features, or for one package alone, Cargo would compile
+# what lies below again.
+features := sluice-webhook/opentelemetry
 images := busybox flink-1.20 flink-2.3
 
 .PHONY: help
@@ -64,8 +67,7 @@ deny: setup ## Licences, sources and duplicates of the dependencies (installs ca
 
 .PHONY: test-unit
 test-unit: setup ## Unit, property and in-process tests
-	@$(step) "Unit tests" cargo test --quiet --workspace --locked
-	$(step) "OpenTelemetry export" cargo test --quiet --workspace --features sluice-webhook/opentelemetry --test telemetry --locked
+	@$(step) "Unit tests" cargo test --quiet --workspace --features $(features) --locked
 
 .PHONY: test-chart
 test-chart: setup ## The Helm chart, without a cluster
@@ -82,14 +84,13 @@ test-images: setup ## The images' contents
 	$(step) "Image tests" tests/images/test.sh
 
 .PHONY: test-e2e
-test-e2e: up ## Sluice on the real cluster with real Flink
+test-e2e: up ## Sluice on the real cluster with real Flink; ARGS names tests
 	@$(step) "Chart on the cluster" $(on_cluster) tests/chart/test.sh --cluster
 	printf '\n==> %s\n' "End-to-end tests"
 	skip=()
 	if $(left_out) "End-to-end tests api_server" "they restart the API server"; then skip+=(--skip api_server::); fi
 	if $(left_out) "End-to-end tests cert_manager" "they start cert-manager's controllers on this machine"; then skip+=(--skip cert_manager::); fi
-	# The whole workspace as in the unit tests: with one package alone Cargo would choose other features and compile it all again.
-	$(on_cluster) cargo test --workspace --features sluice-e2e/cluster --test e2e --locked -- --test-threads=1 "$${skip[@]}"
+	$(on_cluster) cargo test --workspace --features $(features),sluice-e2e/cluster --test e2e --locked -- --test-threads=1 "$${skip[@]}" $(ARGS)
 
 bench := cargo run --quiet --package sluice-e2e --bin bench --
 
@@ -111,8 +112,9 @@ bench-latency: up ## Measures apply to Deployment, and RUNNING to STABLE
 
 .PHONY: bench-webhook
 bench-webhook: setup ## Measures the webhook on one core, without a cluster; ARGS="--url https://HOST:PORT/PATH --ca FILE" measures another too
-	@$(step) "Build the webhook and the load" cargo build --quiet --release --locked --package sluice-webhook --package sluice-bench
-	$${CARGO_TARGET_DIR:-target}/release/bench-webhook --binary $${CARGO_TARGET_DIR:-target}/release/sluice-webhook $(ARGS)
+	@$(step) "Build the webhook" deploy/images/build.sh binaries
+	$(step) "Build the load" cargo build --quiet --release --locked --package sluice-bench
+	$${CARGO_TARGET_DIR:-target}/release/bench-webhook --binary "$$(deploy/images/build.sh binaries 2>/dev/null)/sluice-webhook" $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Fuzzes what reads foreign bytes, each target for FUZZ_SECONDS (60); ARGS names targets

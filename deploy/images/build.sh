@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the product image without a daemon: both static binaries and CA certificates, from scratch, for uid 65532.
+# Builds the product image without a daemon: both programs in one static binary, and CA certificates, from scratch, for uid 65532.
 #
 #   deploy/images/build.sh            prints the path of the OCI archive on stdout; progress goes to stderr
-#   deploy/images/build.sh binaries   only builds and checks the binaries, and prints the folder they are in
+#   deploy/images/build.sh binaries   only builds and checks the programs, and prints the folder they are in
 #
 #   IMAGE_REF        name inside the archive, localhost/sluice:dev by default
 #   IMAGE_REVISION   source revision for the label org.opencontainers.image.revision, none by default
@@ -17,16 +17,18 @@ WORK=
 . "$HERE/lib.sh"
 
 IMAGE_REF=${IMAGE_REF:-localhost/sluice:dev}
-BINARIES=(sluice-webhook sluice-controller)
+BINARY=sluice-program
+# What the binary is called, each by a link to it.
+PROGRAMS=(sluice-webhook sluice-controller)
 
 [ $# -eq 0 ] || [ "$*" = binaries ] || {
 	sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
 	exit 2
 }
 
-# cargo_build: builds the binaries for the machine's own architecture and prints the folder they are in.
+# cargo_build: builds the binary for the machine's own architecture and prints the folder it is in.
 cargo_build() {
-	local target flags packages=() binary start code=0
+	local target flags link start code=0
 	command -v cargo >/dev/null || die "cargo is missing: install Rust with rustup"
 	need cc=gcc,libc6-dev readelf=binutils
 	cd "$REPO" || die "cannot enter $REPO"
@@ -35,18 +37,18 @@ cargo_build() {
 	*-unknown-linux-gnu) ;;
 	*) die "the image needs a Rust toolchain for x86_64 or aarch64 -unknown-linux-gnu, this one is for ${target:-nothing}" ;;
 	esac
-	for binary in "${BINARIES[@]}"; do
-		packages+=(--package "$binary")
-	done
 	# Naming the target keeps the flag away from build scripts and procedural macros, which cannot be static.
 	flags="CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$target")_RUSTFLAGS"
 	start=$(now)
-	say "[sluice] building the release binaries, which takes minutes the first time"
+	say "[sluice] building the release binary, which takes minutes the first time"
+	# Relocations in their packed form are a thirtieth, and of functions with the same code one is enough.
+	link=(-C link-arg=-Wl,-z,pack-relative-relocs)
+	case $target in x86_64-*) link+=(-C link-arg=-Wl,--icf=all) ;; esac # Rust links with LLD there
 	env "$flags=-C target-feature=+crt-static" \
-		cargo build --quiet --locked --release --target "$target" "${packages[@]}" --bins >&2 || code=$?
+		cargo rustc --quiet --locked --release --target "$target" --package "$BINARY" --bin "$BINARY" -- "${link[@]}" >&2 || code=$?
 	# Above 128 it was a signal: whoever sent it, or the kernel for want of memory, says nothing here.
-	[ "$code" -eq 0 ] || die "cargo could not build ${BINARIES[*]} (exit code $code$([ "$code" -le 128 ] || printf ', ended by signal %s' $((code - 128))))"
-	say "$(awk -v ms=$(($(now) - start)) 'BEGIN { printf "[sluice] %-52s %7.1f s", "build the release binaries", ms / 1000 }')"
+	[ "$code" -eq 0 ] || die "cargo could not build $BINARY (exit code $code$([ "$code" -le 128 ] || printf ', ended by signal %s' $((code - 128))))"
+	say "$(awk -v ms=$(($(now) - start)) 'BEGIN { printf "[sluice] %-52s %7.1f s", "build the release binary", ms / 1000 }')"
 	printf '%s\n' "${CARGO_TARGET_DIR:-$REPO/target}/$target/release"
 }
 
@@ -83,10 +85,9 @@ ca_bundle_fetch() {
 }
 
 product_archive() {
-	local folder=$1 bundle=$2 version binary sums
+	local folder=$1 bundle=$2 version
 	version=$(product_version)
-	sums=$(for binary in "${BINARIES[@]}"; do sha256sum <"$folder/$binary"; done)
-	cached sluice "$(inputs_hash "$REPO" deploy/images/build.sh "$sums" "$(basename "$bundle")" "$version" "$IMAGE_REF" "${IMAGE_REVISION:-}")" \
+	cached sluice "$(inputs_hash "$REPO" deploy/images/build.sh "$(sha256sum <"$folder/$BINARY")" "$(basename "$bundle")" "$version" "$IMAGE_REF" "${IMAGE_REVISION:-}")" \
 		tar 300 product_build "$folder" "$bundle" "$version"
 }
 
@@ -105,9 +106,10 @@ product_image() {
 	)
 	[ -z "${IMAGE_REVISION:-}" ] || labels+=(--label "org.opencontainers.image.revision=$IMAGE_REVISION")
 	mkdir -p "$root/etc/ssl/certs"
-	install -m 755 "${BINARIES[@]/#/$folder/}" "$root"
+	install -m 755 "$folder/$BINARY" "$root"
+	link_programs "$root"
 	install -m 644 "$bundle" "$root/etc/ssl/certs/ca-certificates.crt"
-	tar -C "$root" --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' --sort=name --mtime=@0 -cf "$WORK/layer.tar" etc "${BINARIES[@]}"
+	tar -C "$root" --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' --sort=name --mtime=@0 -cf "$WORK/layer.tar" etc "$BINARY" "${PROGRAMS[@]}"
 
 	container=$(bud from scratch)
 	bud add "$container" "$WORK/layer.tar" /
@@ -116,17 +118,22 @@ product_image() {
 	commit_archive "$container" "$IMAGE_REF"
 }
 
+# link_programs FOLDER: gives the binary there its programs' names.
+link_programs() {
+	local program
+	for program in "${PROGRAMS[@]}"; do
+		ln -sf "$BINARY" "$1/$program"
+	done
+}
+
 folder=$(cargo_build)
-for binary in "${BINARIES[@]}"; do
-	check_static "$folder/$binary"
-done
+check_static "$folder/$BINARY"
 if [ "${1:-}" = binaries ]; then
+	link_programs "$folder"
 	printf '%s\n' "$folder"
 	exit 0
 fi
 bundle=$(ca_bundle)
 archive=$(product_archive "$folder" "$bundle")
-say "[sluice] image $IMAGE_REF: $(awk -v b="$(stat -c %s "$archive")" 'BEGIN { printf "%.1f MB", b / 1e6 }') ($(for binary in "${BINARIES[@]}"; do
-	printf '%s %s, ' "$binary" "$(awk -v b="$(stat -c %s "$folder/$binary")" 'BEGIN { printf "%.1f MB", b / 1e6 }')"
-done)CA certificates)"
+say "[sluice] image $IMAGE_REF: $(awk -v b="$(stat -c %s "$archive")" 'BEGIN { printf "%.1f MB", b / 1e6 }') (the programs $(awk -v b="$(stat -c %s "$folder/$BINARY")" 'BEGIN { printf "%.1f MB", b / 1e6 }'), CA certificates)"
 printf '%s\n' "$archive"

@@ -138,9 +138,11 @@ class Product(ImageCase):
 
     def test_files(self) -> None:
         files = {path for path, file in self.files.items() if not file.isdir()}
-        self.assertEqual(files - {"/sluice"}, {"/sluice-webhook", "/sluice-controller", "/etc/ssl/certs/ca-certificates.crt"})
-        self.check_executable("/sluice-webhook", "/sluice-controller")
-        writable = [path for path, file in self.files.items() if file.mode & 0o022]
+        programs = {"/sluice-webhook", "/sluice-controller"}
+        self.assertEqual(files, {"/sluice-program", "/etc/ssl/certs/ca-certificates.crt"} | programs)
+        self.check_executable("/sluice-program")
+        self.assertEqual({self.files[program].linkname for program in programs}, {"sluice-program"})
+        writable = [path for path, file in self.files.items() if not file.issym() and file.mode & 0o022]
         self.assertEqual(writable, [], "writable for others than root")
         self.assertEqual({(file.uid, file.gid) for file in self.files.values()}, {(0, 0)})
         self.assertGreater(self.archive.read("/etc/ssl/certs/ca-certificates.crt").count(b"BEGIN CERTIFICATE"), 100)

@@ -4,13 +4,14 @@
 //! [`dispatch`] (kind, operation, typed object), the rules, and [`answer`] (verdict to AdmissionReview). Whatever fails
 //! on the way is itself an AdmissionReview that says what and why.
 //!
-//! Around it: [`server`] (TLS, connections, drain), [`lookups`] (what rules need to know of other objects), [`own_rules`] (policies), [`metrics`],
-//! [`selfcheck`] (readiness) and [`serve`] (wires them all). [`client_auth`] restricts who may ask, [`audit`] records what was
-//! decided.
+//! Around it: [`server`] (TLS, connections, drain), [`lookups`] (what rules need to know of other objects), [`own_rules`]
+//! (policies), [`metrics`], [`selfcheck`] (readiness), [`serve`] (wires them all) and [`command`] (arguments and process).
+//! [`client_auth`] restricts who may ask, [`audit`] records what was decided.
 
 pub mod answer;
 pub mod audit;
 pub mod client_auth;
+pub mod command;
 pub mod dispatch;
 pub mod http;
 pub mod judge;

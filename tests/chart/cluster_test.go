@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -77,9 +78,13 @@ func TestServerAcceptsManifests(t *testing.T) {
 
 // The folders for `kubectl apply -k` are complete.
 func TestKustomizations(t *testing.T) {
+	definitions, err := filepath.Glob("../../deploy/crds/*.yaml")
+	if err != nil || len(definitions) == 0 {
+		t.Fatal("no definitions in deploy/crds")
+	}
 	for _, folder := range []string{"../../deploy/kustomize", "../../deploy/cert-manager"} {
 		objects := parse(t, mustKubectl(t, "", "kustomize", folder))
-		for kind, count := range map[string]int{"CustomResourceDefinition": 4, "Deployment": 2, "Namespace": 1, "ValidatingWebhookConfiguration": 1} {
+		for kind, count := range map[string]int{"CustomResourceDefinition": len(definitions), "Deployment": 2, "Namespace": 1, "ValidatingWebhookConfiguration": 1} {
 			if found := len(ofKind(objects, kind)); found != count {
 				t.Errorf("%s: %d %s", folder, found, kind)
 			}
@@ -102,7 +107,7 @@ func TestInstalledRelease(t *testing.T) {
 		// Left behind, they would stand in the way of a release that brings its own.
 		t.Cleanup(func() {
 			// Listed first, so that the API server has their storage open: tests/cluster/launcher/certmanager.go says why.
-			mustKubectl(t, "", "get", "--all-namespaces", "flinkdeployments,flinksessionjobs,flinkstatesnapshots,flinkbluegreendeployments")
+			mustKubectl(t, "", "get", "--all-namespaces", "flinkdeployments,flinksessionjobs,flinkstatesnapshots,flinkbluegreendeployments,clusterflinkpolicies,flinkpolicies")
 			mustKubectl(t, "", "delete", "-f", "../../deploy/crds", "--timeout=60s")
 		})
 		mustKubectl(t, "", "wait", "--for=condition=Established", "-f", "../../deploy/crds", "--timeout=30s")

@@ -133,10 +133,7 @@ fn named(subject: &Subject) -> String {
 
 /// As many of the first `warnings` as the API server shows, and how many more there are.
 fn shown(warnings: &[Warning]) -> Vec<String> {
-    let texts: Vec<String> = warnings
-        .iter()
-        .map(|warning| cut(&warning.to_string(), LONGEST_WARNING))
-        .collect();
+    let texts: Vec<String> = warnings.iter().map(|warning| short(warning, LONGEST_WARNING)).collect();
     let fitting = |limit: usize| {
         let mut length = 0;
         let fits = |text: &&String| {
@@ -156,6 +153,16 @@ fn shown(warnings: &[Warning]) -> Vec<String> {
         texts.len() - first
     );
     texts.into_iter().take(first).chain([last]).collect()
+}
+
+/// `warning` in at most `limit` bytes; its code stays, for `sluice explain` and to turn it off.
+fn short(warning: &Warning, limit: usize) -> String {
+    let text = warning.to_string();
+    let code = format!(" [{}]", warning.code);
+    match text.strip_suffix(&code) {
+        Some(before) if text.len() > limit && code.len() < limit / 2 => cut(before, limit - code.len()) + &code,
+        _ => cut(&text, limit),
+    }
 }
 
 /// `text` in at most `limit` bytes.
@@ -246,7 +253,7 @@ mod tests {
     fn warnings_are_cut_to_what_the_api_server_shows() {
         let shown = warned(vec![warning("ü".repeat(300))]);
         assert!(shown[0].len() <= LONGEST_WARNING);
-        assert!(shown[0].ends_with('…'));
+        assert!(shown[0].ends_with("… [some-code]"), "{}", shown[0]);
     }
 
     #[test]

@@ -136,6 +136,7 @@ fn explain(problem: &str) -> String {
     let Some((found, expected)) = parts else {
         return problem.to_owned();
     };
+    let is_number = matches!(expected, "i32" | "i64" | "u64" | "f64");
     let expected = match expected {
         "i32" => "a whole number up to 2147483647",
         "i64" | "u64" => "a whole number",
@@ -146,8 +147,29 @@ fn explain(problem: &str) -> String {
         other if other.starts_with("struct ") => "a map of fields",
         other => other,
     };
-    let found = found.replace('`', "").replace("sequence", "a list");
+    // Where text belongs, as the value of an environment variable, a secret may stand; where a number belongs, none does.
+    let found = if is_number {
+        found.replace('`', "")
+    } else {
+        type_of(found).to_owned()
+    };
     format!("{found} stands where {expected} belongs")
+}
+
+/// What serde found, without its value.
+fn type_of(found: &str) -> &'static str {
+    let types = [
+        ("string", "text"),
+        ("integer", "a number"),
+        ("floating point", "a number"),
+        ("boolean", "true or false"),
+        ("unit value", "null"),
+        ("null", "null"),
+        ("sequence", "a list"),
+        ("map", "a map"),
+    ];
+    let known = types.into_iter().find(|(name, _)| found.starts_with(name));
+    known.map_or("something else", |(_, words)| words)
 }
 
 /// Takes the part at `path` out of `value`. A list goes as a whole: without one element the positions of the others
@@ -182,8 +204,11 @@ mod tests {
     #[rstest]
     #[case(json!({"spec": {"job": {"parallelism": "four"}}}), "spec.job.parallelism", "string \"four\" stands where a whole number up to 2147483647 belongs")]
     #[case(json!({"spec": {"job": {"parallelism": 3_000_000_000_u64}}}), "spec.job.parallelism", "integer 3000000000 stands where a whole number up to 2147483647 belongs")]
-    #[case(json!({"spec": {"job": {"args": ["a", 5]}}}), "spec.job.args[1]", "integer 5 stands where text belongs")]
-    #[case(json!({"spec": {"job": "x"}}), "spec.job", "string \"x\" stands where a map of fields belongs")]
+    #[case(json!({"spec": {"job": {"args": ["a", 5]}}}), "spec.job.args[1]", "a number stands where text belongs")]
+    #[case(json!({"spec": {"image": 12_345_678}}), "spec.image", "a number stands where text belongs")]
+    #[case(json!({"spec": {"serviceAccount": true}}), "spec.serviceAccount", "true or false stands where text belongs")]
+    #[case(json!({"spec": {"podTemplate": {}, "job": {"args": "hunter2"}}}), "spec.job.args", "text stands where a list belongs")]
+    #[case(json!({"spec": {"job": "x"}}), "spec.job", "text stands where a map of fields belongs")]
     #[case(json!({"spec": {"taskManager": {"resources": {"limits": {"cpu": true}}}}}), "spec.taskManager.resources.limits.cpu", "a quantity is a string or an integer, not true")]
     #[case(json!({"spec": {"job": {"upgradeMode": "stateful"}}}), "spec.job.upgradeMode", "\"stateful\" is none of savepoint, last-state, stateless")]
     fn names_the_field(#[case] object: Value, #[case] path: &str, #[case] message: &str) {

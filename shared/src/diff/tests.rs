@@ -77,6 +77,41 @@ fn a_change(#[case] pointer: &str, #[case] value: Value, #[case] kind: DiffKind,
     assert_eq!(diff.to_string(), format!("Diff: FlinkDeploymentSpec[{text}]"));
 }
 
+/// The other rows of the Java operator's table (the annotations `SpecDiff` of its spec classes): native, then standalone.
+#[rstest]
+#[case("/job/checkpointTriggerNonce", json!(1), DiffKind::Ignore, DiffKind::Ignore)]
+#[case("/job/initialSavepointPath", json!("s3://s/1"), DiffKind::Ignore, DiffKind::Ignore)]
+#[case("/job/allowNonRestoredState", json!(true), DiffKind::Ignore, DiffKind::Ignore)]
+#[case("/job/autoscalerResetNonce", json!(1), DiffKind::Ignore, DiffKind::Ignore)]
+#[case("/taskManager/replicas", json!(3), DiffKind::Upgrade, DiffKind::Scale)]
+#[case("/flinkConfiguration/job.autoscaler.enabled", json!("true"), DiffKind::Ignore, DiffKind::Ignore)]
+#[case("/flinkConfiguration/parallelism.default", json!("4"), DiffKind::Ignore, DiffKind::Ignore)]
+#[case(
+    "/flinkConfiguration/pipeline.jobvertex-parallelism-overrides",
+    json!("a:2"),
+    DiffKind::Scale,
+    DiffKind::Upgrade
+)]
+#[case("/job/jarURI", json!("local:///b.jar"), DiffKind::Upgrade, DiffKind::Upgrade)]
+#[case("/job/args", json!(["a"]), DiffKind::Upgrade, DiffKind::Upgrade)]
+#[case("/job/entryClass", json!("A"), DiffKind::Upgrade, DiffKind::Upgrade)]
+#[case("/imagePullPolicy", json!("Always"), DiffKind::Upgrade, DiffKind::Upgrade)]
+#[case("/serviceAccount", json!("other"), DiffKind::Upgrade, DiffKind::Upgrade)]
+#[case("/flinkVersion", json!("v2_0"), DiffKind::Upgrade, DiffKind::Upgrade)]
+#[case("/ingress", json!({ "template": "a.b" }), DiffKind::Upgrade, DiffKind::Upgrade)]
+#[case("/logConfiguration", json!({ "log4j-console.properties": "a" }), DiffKind::Upgrade, DiffKind::Upgrade)]
+fn weighs_by_mode(#[case] pointer: &str, #[case] value: Value, #[case] native: DiffKind, #[case] standalone: DiffKind) {
+    let kind = |mode: &str| {
+        let in_mode = |mut object: Value| {
+            object["mode"] = json!(mode);
+            spec(object)
+        };
+        let diff = deployment(&in_mode(base()), &in_mode(with(pointer, value.clone())));
+        diff.expect("comparable").kind()
+    };
+    assert_eq!((kind("native"), kind("standalone")), (native, standalone));
+}
+
 #[rstest]
 #[case::state("/job/state", json!("running"))]
 #[case::arguments("/job/args", json!([]))]
@@ -115,11 +150,14 @@ fn standalone_mode_scales_in_place() {
 
 #[test]
 fn a_nonce_that_goes_away_asks_for_nothing() {
-    let old = with("/restartNonce", json!(7));
-    assert_eq!(
-        deployment(&spec(old), &spec(base())).expect("comparable").kind(),
-        DiffKind::Ignore
-    );
+    for nonce in ["/restartNonce", "/job/savepointRedeployNonce"] {
+        let old = with(nonce, json!(7));
+        assert_eq!(
+            deployment(&spec(old), &spec(base())).expect("comparable").kind(),
+            DiffKind::Ignore,
+            "{nonce}"
+        );
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(crate) fn resource() -> FlinkDeployment {
 struct Case {
     resource: FlinkDeployment,
     observation: Observation,
+    own_rules: OwnRules,
 }
 
 impl Case {
@@ -56,6 +57,7 @@ impl Case {
         Self {
             resource: resource(),
             observation: Observation::default(),
+            own_rules: OwnRules::default(),
         }
     }
 
@@ -86,7 +88,7 @@ impl Case {
     }
 
     fn at(&self, now: i64) -> Decision {
-        let desired = Checked::check(self.resource.clone(), &Defaults::default(), &OwnRules::default());
+        let desired = Checked::check(self.resource.clone(), &Defaults::default(), &self.own_rules);
         let deployed = Checked::deployed(self.resource.clone(), &Defaults::default());
         decide(&Input {
             resource: &self.resource,

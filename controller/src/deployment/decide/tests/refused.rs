@@ -1,5 +1,10 @@
 //! What is refused, and what is left alone.
 
+use std::sync::Arc;
+
+use sluice_policies::Policy;
+use sluice_shared::extension::Extension;
+
 use super::*;
 
 #[rstest]
@@ -85,6 +90,37 @@ fn an_invalid_spec_changes_nothing_that_runs() {
         "what was deployed is kept alive: {:?}",
         recovery.actions
     );
+}
+
+#[test]
+fn own_rules_are_asked_about_a_spec_until_it_is_acted_on() {
+    let case = Case::running();
+    let policy = Policy::from_json(&json!({
+        "apiVersion": "sluice.flink.apache.org/v1alpha1", "kind": "ClusterFlinkPolicy", "metadata": {"name": "house"},
+        "spec": {"rules": [{"name": "narrow", "expression": "object.spec.job.parallelism <= 2"}]},
+    }))
+    .expect("a policy");
+    let policies: Vec<Arc<dyn Extension>> = vec![Arc::new(policy)];
+    case.own_rules.extensions.replace(sluice_policies::SOURCE, policies);
+    let same = case.decide();
+    assert_eq!(
+        (same.actions.len(), reasons(&same).len()),
+        (0, 0),
+        "a new rule stops no job"
+    );
+    assert_eq!(condition(&same, "Stalled").0, "False");
+
+    let case = case.spec(&json!({"image": "flink:1.20.5"}));
+    let refused = case.decide();
+    assert_eq!(refused.actions, [], "S5");
+    assert_eq!(reasons(&refused), ["ValidationError"]);
+    let error = refused.status.error.as_deref().expect("an error");
+    assert!(error.contains("policy/house/narrow"), "{error}");
+    assert_eq!(refused.status.observed_generation, Some(1));
+
+    let accepted = case.spec(&json!({"job": {"parallelism": 2}})).decide();
+    assert_eq!(reasons(&accepted)[0], "SpecChanged");
+    assert_eq!(accepted.status.observed_generation, Some(3));
 }
 
 #[test]

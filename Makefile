@@ -52,7 +52,7 @@ build: setup ## Builds the static release binaries
 lint: setup ## Formatting, Clippy, documentation, generated files
 	@$(step) "Check the formatting" cargo fmt --all --check
 	$(step) "Clippy" cargo clippy --quiet --workspace --all-targets --all-features --locked -- --deny warnings
-	$(step) "Documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc --quiet --workspace --no-deps --locked
+	$(step) "Documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc --quiet --workspace --all-features --no-deps --locked
 	$(step) "Generated manifests" deploy/kustomize/generate.sh --check
 
 .PHONY: rules-doc
@@ -114,7 +114,9 @@ bench-latency: up ## Measures apply to Deployment, and RUNNING to STABLE
 bench-webhook: setup ## Measures the webhook on one core, without a cluster; ARGS="--url https://HOST:PORT/PATH --ca FILE" measures another too
 	@$(step) "Build the webhook" deploy/images/build.sh binaries
 	$(step) "Build the load" cargo build --quiet --release --locked --package sluice-bench
-	$${CARGO_TARGET_DIR:-target}/release/bench-webhook --binary "$$(deploy/images/build.sh binaries 2>/dev/null)/sluice-webhook" $(ARGS)
+	$(step) "Build the example plugins" docs/examples/plugins/build.sh
+	$${CARGO_TARGET_DIR:-target}/release/bench-webhook --binary "$$(deploy/images/build.sh binaries 2>/dev/null)/sluice-webhook" \
+		--policies docs/examples/policy.yaml --plugins "$$(docs/examples/plugins/build.sh)" $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Fuzzes what reads foreign bytes, each target for FUZZ_SECONDS (60); ARGS names targets

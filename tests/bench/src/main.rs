@@ -6,6 +6,7 @@
 mod client;
 mod failure;
 mod load;
+mod own_rules;
 mod review;
 mod webhook;
 
@@ -31,6 +32,12 @@ struct Arguments {
     /// More arguments for it, such as --plugins.
     #[arg(long, allow_hyphen_values = true)]
     argument: Vec<String>,
+    /// File with policies of which each call is measured.
+    #[arg(long, requires = "plugins")]
+    policies: Option<PathBuf>,
+    /// Folder with plugins (*.wasm) of which each call is measured.
+    #[arg(long, requires = "policies")]
+    plugins: Option<PathBuf>,
     /// Another webhook to measure in the same run: https://HOST:PORT/PATH.
     #[arg(long, requires = "ca")]
     url: Option<http::Uri>,
@@ -82,6 +89,10 @@ fn run(arguments: &Arguments) -> Outcome {
     measure(arguments, own.target(), &body)?;
     println!("  memory: {}", own.memory()?);
     own.stop()?;
+    if let (Some(policies), Some(plugins)) = (&arguments.policies, &arguments.plugins) {
+        let length = Duration::from_secs(arguments.seconds);
+        own_rules::measure(&arguments.binary, arguments.core, policies, plugins, &body, length)?;
+    }
     if let (Some(url), Some(ca)) = (&arguments.url, &arguments.ca) {
         println!("\n{url}:");
         let target = other(url, ca)?;

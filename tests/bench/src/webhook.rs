@@ -173,7 +173,7 @@ pub fn leave_core(core: usize) -> Outcome {
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> Outcome<SocketAddr> {
+pub fn free_address() -> Outcome<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?)
 }

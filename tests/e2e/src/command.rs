@@ -44,7 +44,7 @@ pub async fn run(program: &str, arguments: &[&str], input: Option<&str>) -> Outc
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|e| Failure(format!("cannot start {program}: {e}; `make tools` installs it")))?;
+        .map_err(|e| Failure(format!("cannot start {program}: {e}; `make up` makes it")))?;
     if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
         stdin.write_all(input.as_bytes()).await?;
     }

@@ -17,6 +17,8 @@ const RATE: u32 = 50;
 const LONGEST_LOADING: Duration = Duration::from_mins(1);
 /// Time for a call: long, so that a slow one is measured and not ended.
 const TIMEOUT: &str = "5 s";
+/// What lets the example plugins take the object that is sent; each reads its own.
+const SETTINGS: &str = "{ registries: [registry.example.com/], mostParallelism: 100 }";
 
 /// Asks a webhook that has the policies in the file `policies`, and the plugins in the folder `plugins`.
 pub fn measure(binary: &Path, core: usize, policies: &Path, plugins: &Path, body: &str, length: Duration) -> Outcome {
@@ -71,7 +73,7 @@ fn plugin_list(folder: &Path) -> Outcome<String> {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let _ = writeln!(
             list,
-            "- {{ name: {name}, source: {{ path: '{}' }}, timeout: {TIMEOUT} }}",
+            "- {{ name: {name}, source: {{ path: '{}' }}, timeout: {TIMEOUT}, settings: {SETTINGS} }}",
             file.display()
         );
     }

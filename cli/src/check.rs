@@ -10,7 +10,7 @@ use sluice_shared::config::DefaultConfiguration;
 use sluice_shared::defaults::apply;
 use sluice_shared::extension::Extensions;
 use sluice_shared::rules::{
-    Environment, Kind, Lookup, Lookups, Report, Violation, Warning, mutate_json, shape, validate_json,
+    Environment, Json, Kind, Lookup, Lookups, Report, Violation, Warning, mutate_json, shape, validate_json,
 };
 
 /// Namespace and name.
@@ -88,7 +88,7 @@ impl Lookups for Objects {
 
 /// What admission would say of `object` as a new one: what is filled in on its way in is filled in here too.
 pub fn judge(kind: Kind, object: &Value, environment: &Environment<'_>) -> Report {
-    let mutation = mutate_json(kind, object, None, environment);
+    let mutation = mutate_json(kind, &Json::from(object), None, environment);
     if !mutation.report.is_valid() {
         return mutation.report;
     }
@@ -98,7 +98,7 @@ pub fn judge(kind: Kind, object: &Value, environment: &Environment<'_>) -> Repor
         filled.clone_from(object);
     }
     let mut report = mutation.report;
-    report.extend(validate_json(kind, &filled, None, environment));
+    report.extend(validate_json(kind, &Json::from(&filled), None, environment));
     report
 }
 

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use sluice_shared::api::{
     API_VERSION, FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, GROUP, VERSION,
 };
 use sluice_shared::extension::{self, Mutation, Operation, User};
-use sluice_shared::rules::{Kind, Report};
+use sluice_shared::rules::{Json, Kind, Report};
 
 use crate::judge::Judge;
 use crate::own_rules;
@@ -150,22 +149,22 @@ impl Admission {
             )));
         }
         match endpoint {
-            Endpoint::Mutate => self.mutate(kind, request, raw, &head),
+            Endpoint::Mutate => Ok(self.mutate(kind, request, raw, &head)),
             Endpoint::Validate => self.validate(kind, request, raw, &head),
         }
     }
 
-    fn mutate(&self, kind: Kind, request: &Request<'_>, raw: &RawValue, head: &Head<'_>) -> Result<Verdict, Failure> {
+    fn mutate(&self, kind: Kind, request: &Request<'_>, raw: &RawValue, head: &Head<'_>) -> Verdict {
         if head.metadata.deletion_timestamp.is_some() {
-            return Ok(Verdict::pass());
+            return Verdict::pass();
         }
         let old = request.old_object.filter(|_| request.operation == Operation::Update);
-        let old = old.map(|old| object(old, request)).transpose()?;
+        let old = old.map(|old| object(old, request));
         let user = user(request);
         let Mutation { patch, report } =
             self.judge
-                .mutate(kind, &object(raw, request)?, old.as_ref(), known(request, &user));
-        Ok(verdict(patch, report))
+                .mutate(kind, &object(raw, request), old.as_ref(), known(request, &user));
+        verdict(patch, report)
     }
 
     fn validate(&self, kind: Kind, request: &Request<'_>, raw: &RawValue, head: &Head<'_>) -> Result<Verdict, Failure> {
@@ -183,11 +182,11 @@ impl Admission {
         {
             return Ok(Verdict::pass());
         }
-        let old = old.map(|old| object(old, request)).transpose()?;
+        let old = old.map(|old| object(old, request));
         let user = user(request);
         let report = self
             .judge
-            .judge(kind, &object(raw, request)?, old.as_ref(), known(request, &user));
+            .judge(kind, &object(raw, request), old.as_ref(), known(request, &user));
         Ok(verdict(Vec::new(), report))
     }
 }
@@ -237,15 +236,8 @@ fn head(raw: &RawValue) -> Result<Head<'_>, Failure> {
 }
 
 /// The object, in the namespace of the request where it names none itself.
-fn object(raw: &RawValue, request: &Request<'_>) -> Result<Value, Failure> {
-    let mut object: Value = serde_json::from_str(raw.get()).map_err(|e| unreadable(&e))?;
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
-        && !request.namespace.is_empty()
-        && !metadata.contains_key("namespace")
-    {
-        metadata.insert("namespace".to_owned(), Value::from(request.namespace.as_ref()));
-    }
-    Ok(object)
+fn object<'a>(raw: &'a RawValue, request: &'a Request<'_>) -> Json<'a> {
+    Json::text(raw.get(), &request.namespace)
 }
 
 fn unreadable(error: &serde_json::Error) -> Failure {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use sluice_shared::config::DefaultConfiguration;
 use sluice_shared::extension::{Extensions, Mutation, Request};
-use sluice_shared::rules::{self, Environment, Kind, Report};
+use sluice_shared::rules::{self, Environment, Json, Kind, Report};
 
 use crate::lookups::Lookups;
 
@@ -42,13 +41,13 @@ impl Judge {
 
     /// All violations and warnings of `object`, a new one or one that takes the place of `old`.
     #[must_use]
-    pub fn judge(&self, kind: Kind, object: &Value, old: Option<&Value>, request: Request<'_>) -> Report {
+    pub fn judge(&self, kind: Kind, object: &Json<'_>, old: Option<&Json<'_>>, request: Request<'_>) -> Report {
         rules::validate_json(kind, object, old, &self.environment(request))
     }
 
     /// The changes that fill in what the user left out; none where nothing is missing.
     #[must_use]
-    pub fn mutate(&self, kind: Kind, object: &Value, old: Option<&Value>, request: Request<'_>) -> Mutation {
+    pub fn mutate(&self, kind: Kind, object: &Json<'_>, old: Option<&Json<'_>>, request: Request<'_>) -> Mutation {
         rules::mutate_json(kind, object, old, &self.environment(request))
     }
 }

@@ -63,3 +63,27 @@ pub fn without_nulls(value: serde_json::Value) -> serde_json::Value {
         other => other,
     }
 }
+
+/// Whether two values are the same [`without_nulls`].
+#[must_use]
+pub fn equal_without_nulls(one: &serde_json::Value, other: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let mut left = one.iter().filter(|(_, member)| !member.is_null());
+            let mut right = other.iter().filter(|(_, member)| !member.is_null());
+            // Both are ordered by key.
+            loop {
+                match (left.next(), right.next()) {
+                    (None, None) => return true,
+                    (Some((key, a)), Some((name, b))) if key == name && equal_without_nulls(a, b) => {}
+                    _ => return false,
+                }
+            }
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| equal_without_nulls(a, b))
+        }
+        (one, other) => one == other,
+    }
+}

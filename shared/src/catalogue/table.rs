@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::api::FlinkVersion;
@@ -150,18 +151,19 @@ pub fn entries() -> impl Iterator<Item = Entry> {
     ENTRIES.iter().copied()
 }
 
-/// The first entry of every key.
-static BY_KEY: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
-    // From behind, so that the first one stays.
-    let entries = ENTRIES.iter().enumerate().rev();
-    entries.map(|(at, entry)| (entry.key(), at)).collect()
+/// Where the entries of every key stand.
+static BY_KEY: LazyLock<HashMap<&'static str, Range<usize>>> = LazyLock::new(|| {
+    let mut by_key: HashMap<_, Range<usize>> = HashMap::new();
+    for (at, entry) in ENTRIES.iter().enumerate() {
+        by_key.entry(entry.key()).or_insert(at..at).end = at + 1;
+    }
+    by_key
 });
 
 /// The entries of exactly this key.
-pub(super) fn find(key: &str) -> impl Iterator<Item = Entry> + use<'_> {
-    let first = BY_KEY.get(key).copied().unwrap_or(ENTRIES.len());
-    let rest = ENTRIES.get(first..).unwrap_or_default();
-    rest.iter().copied().take_while(move |entry| entry.key() == key)
+pub(super) fn find(key: &str) -> impl Iterator<Item = Entry> + use<> {
+    let entries = BY_KEY.get(key).and_then(|range| ENTRIES.get(range.clone()));
+    entries.unwrap_or_default().iter().copied()
 }
 
 static FREE: LazyLock<Box<[(&'static str, &'static str)]>> = LazyLock::new(|| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::fmt;
+use std::ops::Bound;
 
 use super::option::{ConfigError, ConfigOption, OptionValue};
 use super::secrets::{REDACTED, is_sensitive_key};
@@ -72,7 +73,7 @@ impl FlinkConfig {
     /// Keys that begin with `prefix`, without it, and their texts, in the order of keys.
     pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0
-            .range(prefix.to_owned()..)
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .map_while(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_str())))
     }
 
@@ -114,7 +115,7 @@ impl FlinkConfig {
                     .map(Some)
                     .map_err(|problem| ConfigError::new::<T>(key, problem));
             }
-            if let Some(value) = T::from_prefixed(&mut self.with_prefix(&format!("{key}."))) {
+            if let Some(value) = T::from_below(self, key) {
                 return Ok(Some(value));
             }
         }

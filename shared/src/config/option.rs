@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::secrets::is_sensitive_key;
 use super::structured::{split, split_map};
-use super::{MemorySize, parse_duration};
+use super::{FlinkConfig, MemorySize, parse_duration};
 
 /// An option: its canonical key, older spellings that still work, and its default as text.
 #[derive(Debug)]
@@ -102,8 +102,8 @@ pub trait OptionValue: Sized {
     /// What is wrong with it, for the user.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Reads the value from keys below the option's own, for types that can be written so.
-    fn from_prefixed(_entries: &mut dyn Iterator<Item = (&str, &str)>) -> Option<Self> {
+    /// Reads the value from the keys of `config` below `key`, for types that can be written so.
+    fn from_below(_config: &FlinkConfig, _key: &str) -> Option<Self> {
         None
     }
 }
@@ -196,7 +196,9 @@ impl OptionValue for Map {
             .map_err(|e| format!("\"{text}\" is no map: {e}"))
     }
 
-    fn from_prefixed(entries: &mut dyn Iterator<Item = (&str, &str)>) -> Option<Self> {
+    fn from_below(config: &FlinkConfig, key: &str) -> Option<Self> {
+        let prefix = format!("{key}.");
+        let entries = config.with_prefix(&prefix);
         let map: BTreeMap<_, _> = entries.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         (!map.is_empty()).then_some(Self(map))
     }

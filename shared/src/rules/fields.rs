@@ -37,18 +37,17 @@ impl UnknownField {
     }
 }
 
-/// The fields of `value` that a `T` does not have, up to the first part that does not fit the type.
-#[must_use]
-pub fn unknown<'de, T: Deserialize<'de>>(value: &'de Value) -> Vec<UnknownField> {
+/// Reads `value`; beside what comes of that, the fields that a `T` does not have, up to the first part that does not
+/// fit the type.
+pub fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> (Result<T, serde_json::Error>, Vec<UnknownField>) {
     let found = RefCell::new(Vec::new());
     let walker = Walker {
         value,
         path: &Path::Root,
         found: &found,
     };
-    // What does not fit the type is another rule's finding.
-    let _ = T::deserialize(walker);
-    found.into_inner()
+    let read = T::deserialize(walker);
+    (read, found.into_inner())
 }
 
 /// Where the walk stands.
@@ -234,7 +233,7 @@ mod tests {
     #[case(json!({ "volumes": [{ "name": "a", "emptyDir": { "sizeLimits": 1 } }] }), &[("volumes[0].emptyDir.sizeLimits", Some("sizeLimit"))])]
     #[case(json!("text"), &[])]
     fn of_a_pod(#[case] value: Value, #[case] expected: &[(&str, Option<&str>)]) {
-        let found = unknown::<PodSpec>(&value);
+        let (_, found) = read::<PodSpec>(&value);
         let found: Vec<(String, Option<&str>)> = found.iter().map(|field| (field.path(), field.meant)).collect();
         let expected: Vec<(String, Option<&str>)> = expected
             .iter()
@@ -254,14 +253,11 @@ mod tests {
                 "taskManager": { "resources": { "limits": { "cpu": 1, "memory": "1g" } }, "resource": { "cpu": 1 } },
             },
         });
-        let found = RefCell::new(Vec::new());
-        let walker = Walker {
-            value: &value,
-            path: &Path::Root,
-            found: &found,
-        };
-        let read = FlinkDeployment::deserialize(walker).unwrap();
-        assert_eq!(read, serde_json::from_value::<FlinkDeployment>(value.clone()).unwrap());
-        assert_eq!(found.into_inner(), []);
+        let (read, found) = read::<FlinkDeployment>(&value);
+        assert_eq!(
+            read.unwrap(),
+            serde_json::from_value::<FlinkDeployment>(value.clone()).unwrap()
+        );
+        assert_eq!(found, []);
     }
 }

@@ -19,6 +19,7 @@ pub mod hazards;
 pub mod image;
 pub mod ingress;
 pub mod job;
+mod json;
 pub mod logging;
 mod lookup;
 pub mod name;
@@ -43,6 +44,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use json::Json;
 pub use lookup::{Lookup, Lookups, NoLookups};
 pub use report::{Findings, Report, Violation, Warning};
 pub use subject::{BlueGreen, Deployment, Job, SessionJob, Snapshot};
@@ -50,7 +52,7 @@ pub use table::{Cause, Check, Kind, Rule, Severity, all, rule};
 pub use valid::Valid;
 
 use crate::api::{
-    FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, labels, without_nulls,
+    FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, equal_without_nulls, labels,
 };
 use crate::config::{DefaultConfiguration, FlinkConfig};
 use crate::defaults::{Defaults, Operation, apply};
@@ -200,7 +202,7 @@ pub fn validate_blue_green(
 
 /// Judges JSON as `kind`: parts that do not fit the type are violations too, and the rest is judged without them.
 #[must_use]
-pub fn validate_json(kind: Kind, object: &Value, old: Option<&Value>, environment: &Environment<'_>) -> Report {
+pub fn validate_json(kind: Kind, object: &Json<'_>, old: Option<&Json<'_>>, environment: &Environment<'_>) -> Report {
     match kind {
         Kind::FlinkDeployment => validate_value::<FlinkDeployment>(object, old, environment),
         Kind::FlinkSessionJob => validate_value::<FlinkSessionJob>(object, old, environment),
@@ -209,12 +211,11 @@ pub fn validate_json(kind: Kind, object: &Value, old: Option<&Value>, environmen
     }
 }
 
-fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment: &Environment<'_>) -> Report {
-    if old.is_some_and(|old| same_spec(old, object)) {
+fn validate_value<K: Validate>(json: &Json<'_>, old: Option<&Json<'_>>, environment: &Environment<'_>) -> Report {
+    if old.is_some_and(|old| same_spec(old, json)) {
         return Report::default();
     }
-    let json = object;
-    let (object, mut misfits) = shape::read::<K>(object);
+    let (object, mut misfits) = json.typed::<K>();
     // The status is not the user's: one that another version wrote must not stand in the way of a new spec.
     misfits.retain(|misfit| misfit.path != "status" && !misfit.path.starts_with("status."));
     let Some(object) = object else {
@@ -226,12 +227,12 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
     if is_exempt(object.meta()) {
         return Report::default();
     }
-    let old_object = old.and_then(|old| shape::read::<K>(old).0);
+    let old_object = old.and_then(|old| old.typed::<K>().0);
     let mut report = object.check(old_object.as_ref(), environment);
     // The API server has dropped unknown fields before it asks; only what comes from elsewhere has any.
     if environment.request.operation.is_none() {
         let mut unknown = Report::default();
-        shape::unknown_fields::<K>(json, &mut unknown);
+        shape::unknown_fields::<K>(json.value(), &mut unknown);
         if !unknown.warnings.is_empty() {
             disabled::filter(object.meta(), &object.effective_config(environment), &mut unknown);
         }
@@ -247,7 +248,13 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
     if let Some(extensions) = environment.extensions
         && !extensions.is_empty()
     {
-        report.extend(ask(extensions, &object, json, old, environment));
+        report.extend(ask(
+            extensions,
+            &object,
+            json.value(),
+            old.map(Json::value),
+            environment,
+        ));
     }
     report
 }
@@ -256,7 +263,7 @@ fn validate_value<K: Validate>(object: &Value, old: Option<&Value>, environment:
 /// the spec does not change, only Sluice itself has a say, so that an extension without an answer holds up no change of
 /// labels or finalizers.
 #[must_use]
-pub fn mutate_json(kind: Kind, object: &Value, old: Option<&Value>, environment: &Environment<'_>) -> Mutation {
+pub fn mutate_json(kind: Kind, object: &Json<'_>, old: Option<&Json<'_>>, environment: &Environment<'_>) -> Mutation {
     match kind {
         Kind::FlinkDeployment => mutate_value::<FlinkDeployment>(object, old, environment),
         Kind::FlinkSessionJob => mutate_value::<FlinkSessionJob>(object, old, environment),
@@ -267,11 +274,11 @@ pub fn mutate_json(kind: Kind, object: &Value, old: Option<&Value>, environment:
 
 /// An object that does not fit its kind gets what can be read of it filled in; validation says what is wrong with it.
 fn mutate_value<K: Validate + Defaults>(
-    object: &Value,
-    old: Option<&Value>,
+    object: &Json<'_>,
+    old: Option<&Json<'_>>,
     environment: &Environment<'_>,
 ) -> Mutation {
-    let (Some(typed), _) = shape::read::<K>(object) else {
+    let (Some(typed), _) = object.typed::<K>() else {
         return Mutation::default();
     };
     let own = typed.patch();
@@ -283,7 +290,7 @@ fn mutate_value<K: Validate + Defaults>(
             ..Mutation::default()
         };
     };
-    let mut filled = object.clone();
+    let mut filled = object.value().clone();
     // Fails for an object whose metadata is none; that is the rules' to say.
     let _ = apply(&own, &mut filled);
     let config_of = |object: &Value| match shape::read::<K>(object).0 {
@@ -296,7 +303,7 @@ fn mutate_value<K: Validate + Defaults>(
     let question = Question {
         kind: K::KIND,
         object: &filled,
-        old,
+        old: old.map(Json::value),
         config: &typed.effective_config(environment),
         namespace_labels: labels.found(),
         request: environment.request,
@@ -306,9 +313,11 @@ fn mutate_value<K: Validate + Defaults>(
     Mutation { patch, report }
 }
 
-fn same_spec(old: &Value, new: &Value) -> bool {
-    let spec = |value: &Value| without_nulls(value.get("spec").cloned().unwrap_or_default());
-    spec(old) == spec(new)
+fn same_spec(old: &Json<'_>, new: &Json<'_>) -> bool {
+    match (old.value().get("spec"), new.value().get("spec")) {
+        (Some(old), Some(new)) => equal_without_nulls(old, new),
+        (one, other) => one.or(other).is_none_or(Value::is_null),
+    }
 }
 
 fn is_exempt(metadata: &kube::core::ObjectMeta) -> bool {

@@ -198,8 +198,30 @@ pub(super) fn is_below(path: &str, folder: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// What a template is as a Pod, for the two rules that ask.
+#[derive(Debug)]
+pub(super) struct AsPod {
+    fits: bool,
+    unknown: Vec<fields::UnknownField>,
+}
+
+/// The templates, and what each is as a Pod.
+fn pods<'s>(subject: &'s Deployment<'_>) -> impl Iterator<Item = (Written<'s>, &'s AsPod)> {
+    let pods = subject.pods.get_or_init(|| {
+        let of_template = |template: Written<'_>| {
+            let (read, unknown) = fields::read::<Template>(template.value);
+            AsPod {
+                fits: read.is_ok(),
+                unknown,
+            }
+        };
+        templates(subject).map(of_template).collect()
+    });
+    templates(subject).zip(pods)
+}
+
 fn fields_have_their_types(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    for template in templates(subject) {
+    for (template, _) in pods(subject).filter(|(_, pod)| !pod.fits) {
         let (_, misfits) = shape::read::<Template>(template.value);
         for misfit in misfits {
             let path = if misfit.path.is_empty() {
@@ -213,11 +235,8 @@ fn fields_have_their_types(subject: &Deployment<'_>, findings: &mut Findings<'_>
 }
 
 fn fields_are_known(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    for template in templates(subject) {
-        for field in fields::unknown::<Template>(template.value)
-            .into_iter()
-            .take(MOST_FINDINGS)
-        {
+    for (template, pod) in pods(subject) {
+        for field in pod.unknown.iter().take(MOST_FINDINGS) {
             let path = format!("{}.{}", template.path, field.path());
             let message = format!("a Pod has no field \"{}\" here", field.name);
             match field.meant {

@@ -200,25 +200,32 @@ impl Component<'_> {
         Some((format!("{}.resource.memory", self.path), text))
     }
 
-    /// What Flink's memory model says; `None` where the size cannot be read, which is refused elsewhere.
+    /// What Flink's memory model says of `config`; `None` where the size cannot be read, which is refused elsewhere.
     fn memory_error(&self, config: &FlinkConfig) -> Option<MemoryError> {
+        let Some((_, text)) = self.memory() else {
+            return (self.model)(config).err();
+        };
+        let size = parse_memory_flink_then_kubernetes(text)
+            .ok()
+            .filter(|size| *size > MemorySize::ZERO)?;
         let mut config = config.clone();
-        if let Some((_, text)) = self.memory() {
-            let size = parse_memory_flink_then_kubernetes(text)
-                .ok()
-                .filter(|size| *size > MemorySize::ZERO)?;
-            config.set(self.process_memory, size.to_string());
-        }
+        config.set(self.process_memory, size.to_string());
         (self.model)(&config).err()
     }
 }
 
+/// The components of which Flink's memory model says something. Worked out once for the rules that ask.
+fn memory_errors<'s>(subject: &'s Deployment<'_>) -> impl Iterator<Item = (Component<'s>, &'s MemoryError)> {
+    let errors = subject
+        .memory_errors
+        .get_or_init(|| components(subject).map(|component| component.memory_error(&subject.config)));
+    let of_component = components(subject).into_iter().zip(errors);
+    of_component.filter_map(|(component, error)| Some((component, error.as_ref()?)))
+}
+
 fn memory_is_given(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    for component in components(subject) {
-        if !matches!(
-            component.memory_error(&subject.config),
-            Some(MemoryError::NotConfigured { .. })
-        ) {
+    for (component, error) in memory_errors(subject) {
+        if !matches!(error, MemoryError::NotConfigured { .. }) {
             continue;
         }
         if component.quantities().next().is_some() {
@@ -238,10 +245,7 @@ fn memory_is_given(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
 }
 
 fn memory_is_possible(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    for component in components(subject) {
-        let Some(error) = component.memory_error(&subject.config) else {
-            continue;
-        };
+    for (component, error) in memory_errors(subject) {
         // Missing and unreadable values are refused elsewhere.
         if matches!(error, MemoryError::NotConfigured { .. } | MemoryError::Option(_)) {
             continue;

@@ -35,7 +35,8 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Warns of fields of `spec` that a `K` does not have.
 pub(super) fn unknown_fields<K: DeserializeOwned>(value: &Value, report: &mut Report) {
-    let found = fields::unknown::<K>(value);
+    // What does not fit the type is the other rule's finding.
+    let (_, found) = fields::read::<K>(value);
     let in_spec = |field: &fields::UnknownField| field.parent == "spec" || field.parent.starts_with("spec.");
     for field in found.into_iter().filter(in_spec).take(MOST_MISTAKES) {
         let message = format!("there is no field \"{}\"", field.name);

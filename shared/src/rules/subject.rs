@@ -1,15 +1,19 @@
 //! What rules look at: an object, and what follows from it and its surroundings, worked out once.
 
+use std::cell::OnceCell;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::Environment;
 use super::lookup::Lookup;
+use super::pod_template::AsPod;
 use crate::api::snapshot::{JobKind, JobReference};
 use crate::api::{
     FlinkBlueGreenDeployment, FlinkBlueGreenDeploymentSpec, FlinkConfiguration, FlinkDeployment, FlinkDeploymentSpec,
     FlinkSessionJob, FlinkSessionJobSpec, FlinkStateSnapshot, FlinkStateSnapshotSpec, JobSpec, reconciled,
 };
 use crate::config::{ConfigOption, FlattenError, FlinkConfig, OptionValue, flatten};
+use crate::memory::MemoryError;
 
 /// Name of the object. Where the API server is still to choose it, one like it.
 fn name_of(metadata: &ObjectMeta) -> String {
@@ -60,6 +64,10 @@ pub struct Deployment<'a> {
     pub config: FlinkConfig,
     /// The spec that was acted on last; `None` before the first time, or where it cannot be read.
     pub reconciled: Option<FlinkDeploymentSpec>,
+    /// What Flink's memory model says of the JobManager and of TaskManagers, for [`super::resources`].
+    pub(super) memory_errors: OnceCell<[Option<MemoryError>; 2]>,
+    /// What the pod templates are as Pods, for [`super::pod_template`].
+    pub(super) pods: OnceCell<Vec<AsPod>>,
 }
 
 impl<'a> Deployment<'a> {
@@ -104,6 +112,8 @@ impl<'a> Deployment<'a> {
             written,
             config,
             reconciled,
+            memory_errors: OnceCell::new(),
+            pods: OnceCell::new(),
         }
     }
 

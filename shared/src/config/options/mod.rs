@@ -3,6 +3,9 @@
 //! The canonical key comes first; aliases are deprecated keys and fall-backs in the order in which Flink tries them.
 //! A default is given where the absence of the option means that value.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::option::{OptionValue, option_enum};
 use super::{ConfigError, FlinkConfig};
 
@@ -70,10 +73,18 @@ fn all() -> impl Iterator<Item = &'static Known> {
     [flink::TABLE, operator::TABLE, autoscaler::TABLE].into_iter().flatten()
 }
 
+/// Every spelling; a key of its own goes before an alias, and the first of several aliases stays.
+static BY_SPELLING: LazyLock<HashMap<&'static str, &'static Known>> = LazyLock::new(|| {
+    let aliases = all().flat_map(|option| option.aliases.iter().map(move |alias| (*alias, option)));
+    let mut by_spelling = HashMap::new();
+    for (key, option) in all().map(|option| (option.key, option)).chain(aliases) {
+        by_spelling.entry(key).or_insert(option);
+    }
+    by_spelling
+});
+
 fn known(key: &str) -> Option<&'static Known> {
-    all()
-        .find(|option| option.key == key)
-        .or_else(|| all().find(|option| option.aliases.contains(&key)))
+    BY_SPELLING.get(key).copied()
 }
 
 /// Whether `key` is a spelling of an option that is read here.

@@ -275,12 +275,12 @@ fn what_is_not_known_is_taken_as_fine() {
         Kind::FlinkSessionJob,
         &json!({ "spec": { "deploymentName": "somewhere" } }),
     );
-    assert!(validate_json(Kind::FlinkSessionJob, &job, None, &environment).is_valid());
+    assert!(validate_json(Kind::FlinkSessionJob, &Json::from(&job), None, &environment).is_valid());
     let snapshot = changed(
         Kind::FlinkStateSnapshot,
         &json!({ "spec": { "jobReference": { "name": "somebody" } } }),
     );
-    assert!(validate_json(Kind::FlinkStateSnapshot, &snapshot, None, &environment).is_valid());
+    assert!(validate_json(Kind::FlinkStateSnapshot, &Json::from(&snapshot), None, &environment).is_valid());
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_session_job_runs_with_its_clusters_configuration() {
         Kind::FlinkSessionJob,
         &json!({ "spec": { "job": { "upgradeMode": "last-state" } } }),
     );
-    assert!(validate_json(Kind::FlinkSessionJob, &job, None, &environment).is_valid());
+    assert!(validate_json(Kind::FlinkSessionJob, &Json::from(&job), None, &environment).is_valid());
     assert_eq!(
         codes(&judge(Kind::FlinkSessionJob, &job, None)),
         ["checkpoint-dir-missing"]
@@ -381,7 +381,7 @@ fn a_webhook_is_not_asked_about_fields_that_the_api_server_dropped() {
     };
     let environment = Environment::new(&defaults, &Cluster).with_request(request);
     assert_eq!(
-        validate_json(Kind::FlinkDeployment, &object, None, &environment),
+        validate_json(Kind::FlinkDeployment, &Json::from(&object), None, &environment),
         Report::default()
     );
 }

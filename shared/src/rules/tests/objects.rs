@@ -102,7 +102,7 @@ pub(super) fn judge(kind: Kind, object: &Value, old: Option<&Value>) -> Report {
 
 pub(super) fn judge_with(defaults: &DefaultConfiguration, kind: Kind, object: &Value, old: Option<&Value>) -> Report {
     let environment = Environment::new(defaults, &Cluster);
-    validate_json(kind, object, old, &environment)
+    validate_json(kind, &Json::from(object), old.map(Json::from).as_ref(), &environment)
 }
 
 pub(super) fn codes(report: &Report) -> Vec<&str> {

@@ -136,5 +136,13 @@ catalogue-check: ## Compares the option catalogue with the Flink distributions
 	@$(step) "Compare the option catalogue" shared/catalogue/generate.py --check
 
 .PHONY: fmt
+.PHONY: memory
+memory: ## Asks the Flink distributions of the test images for the memory sizes that the rules are tested against (needs Java)
+	@$(step) "Ask Flink for memory sizes" shared/memory/generate.py
+
+.PHONY: memory-check
+memory-check: ## Compares those memory sizes with the Flink distributions
+	@$(step) "Compare the memory sizes" shared/memory/generate.py --check
+
 fmt: ## Formats the code
 	@cargo fmt --all

@@ -121,7 +121,7 @@ async fn certificates_change_by_symlink_swap_while_connections_go_on() {
     let volume = tempfile::tempdir().unwrap();
     let current = Current::new();
     let mut pair = chain();
-    publish(volume.path(), 0, &pair);
+    publish(volume.path(), &pair);
     let file = |name: &str| Path::join(volume.path(), name);
     let source =
         FileSource::new(file("tls.crt"), file("tls.key"), None, current.clone()).poll_every(Duration::from_millis(5));
@@ -129,11 +129,11 @@ async fn certificates_change_by_symlink_swap_while_connections_go_on() {
     let following = tokio::spawn(source.run());
     let running = start(current, limits(), admission()).await;
     let mut old = http1(connect(running.address, &pair.root, &[]).await.unwrap()).await;
-    for generation in 1..=4 {
+    for _ in 1..=4 {
         let before = running.current.view().serving.unwrap().leaf().to_vec();
         pair = chain();
         let mut views = running.current.subscribe();
-        publish(volume.path(), generation, &pair);
+        publish(volume.path(), &pair);
         let changed = |view: &sluice_certs::current::View| view.serving.as_ref().is_some_and(|s| s.leaf() != before);
         timeout(LONG, views.wait_for(changed)).await.expect("seen").unwrap();
         // The new root verifies new connections; the old connection knows nothing of it.

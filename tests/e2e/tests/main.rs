@@ -10,6 +10,7 @@ mod exceptions;
 mod flink_2;
 mod flink_client_equality;
 mod lifecycle;
+mod own_certificates;
 mod plugins;
 mod policies;
 mod standby;

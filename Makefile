@@ -91,6 +91,7 @@ test-e2e: up ## Sluice on the real cluster with real Flink; ARGS names tests
 	if $(left_out) "End-to-end tests api_server" "they restart the API server"; then skip+=(--skip api_server::); fi
 	if $(left_out) "End-to-end tests cert_manager" "they start cert-manager's controllers on this machine"; then skip+=(--skip cert_manager::); fi
 	if $(left_out) "End-to-end tests own_certificates" "they connect to pods from this machine"; then skip+=(--skip own_certificates::); fi
+	cargo build --quiet --workspace --features $(features),sluice-e2e/cluster --bin sluice --locked
 	$(on_cluster) cargo test --workspace --features $(features),sluice-e2e/cluster --test e2e --locked -- --test-threads=1 "$${skip[@]}" $(ARGS)
 
 bench := cargo run --quiet --package sluice-e2e --bin bench --

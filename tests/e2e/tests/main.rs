@@ -4,6 +4,7 @@
 
 mod admission;
 mod api_server;
+mod audit;
 mod cert_manager;
 mod chaos;
 mod exceptions;

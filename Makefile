@@ -90,6 +90,8 @@ test-e2e: up ## Sluice on the real cluster with real Flink; ARGS names tests
 	skip=()
 	if $(left_out) "End-to-end tests api_server" "they restart the API server"; then skip+=(--skip api_server::); fi
 	if $(left_out) "End-to-end tests cert_manager" "they start cert-manager's controllers on this machine"; then skip+=(--skip cert_manager::); fi
+	if $(left_out) "End-to-end tests own_certificates" "they connect to pods from this machine"; then skip+=(--skip own_certificates::); fi
+	cargo build --quiet --workspace --features $(features),sluice-e2e/cluster --bin sluice --locked
 	$(on_cluster) cargo test --workspace --features $(features),sluice-e2e/cluster --test e2e --locked -- --test-threads=1 "$${skip[@]}" $(ARGS)
 
 bench := cargo run --quiet --package sluice-e2e --bin bench --
@@ -134,6 +136,14 @@ catalogue: ## Generates the option catalogue from the Flink distributions on PyP
 .PHONY: catalogue-check
 catalogue-check: ## Compares the option catalogue with the Flink distributions
 	@$(step) "Compare the option catalogue" shared/catalogue/generate.py --check
+
+.PHONY: memory
+memory: ## Asks the Flink distributions of the test images for the memory sizes that the rules are tested against (needs Java)
+	@$(step) "Ask Flink for memory sizes" shared/memory/generate.py
+
+.PHONY: memory-check
+memory-check: ## Compares those memory sizes with the Flink distributions
+	@$(step) "Compare the memory sizes" shared/memory/generate.py --check
 
 .PHONY: fmt
 fmt: ## Formats the code

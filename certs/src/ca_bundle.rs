@@ -17,6 +17,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt as _};
+use rustls::pki_types::CertificateDer;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::watch;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::current::{Current, View};
 use crate::error::ApiError;
+use crate::pem;
 
 /// Field manager of the caBundle.
 pub const FIELD_MANAGER: &str = "sluice-webhook-ca";
@@ -42,22 +44,35 @@ pub enum BundleState {
     /// Not looked at yet.
     #[default]
     Unknown,
-    /// All webhooks of the configuration have the CA.
-    InPlace,
+    /// All webhooks of the configuration have this bundle (PEM).
+    InPlace(Arc<[u8]>),
     /// There is no such configuration: the API server does not call this webhook.
     Missing,
-    /// It could not be written; the reason.
-    Failed(String),
+    /// It could not be looked at or written.
+    Failed {
+        /// Why.
+        reason: String,
+        /// The bundles (PEM) that its webhooks had then; none where it could not be looked at.
+        present: Vec<Vec<u8>>,
+    },
 }
 
 impl BundleState {
-    /// Why the API server may not trust this replica; nothing when it does or does not call it.
+    /// Why the API server may not trust a CA that is as `wanted` says; nothing when it does, or does not call this
+    /// webhook. A bundle that cannot be written is no problem to a CA that stands in it already.
     #[must_use]
-    pub fn problem(&self) -> Option<String> {
+    pub fn distrusts(&self, wanted: impl Fn(&CertificateDer<'_>) -> bool) -> Option<String> {
+        let holds = |bundle: &[u8]| {
+            pem::certificates(bundle, "caBundle").is_ok_and(|certificates| certificates.iter().any(&wanted))
+        };
         match self {
-            Self::InPlace | Self::Missing => None,
+            Self::Missing => None,
             Self::Unknown => Some("not looked at yet".to_owned()),
-            Self::Failed(reason) => Some(reason.clone()),
+            Self::InPlace(bundle) => (!holds(bundle)).then(|| "does not hold the CA yet".to_owned()),
+            Self::Failed { reason, present } => {
+                let trusted = !present.is_empty() && present.iter().all(|bundle| holds(bundle));
+                (!trusted).then(|| reason.clone())
+            }
         }
     }
 }
@@ -157,7 +172,8 @@ impl<K: Configuration> Injector<K> {
                     retry_at = None;
                 }
                 Err(error) => {
-                    self.fail(&error);
+                    let present = seen.as_ref().map(bundles).unwrap_or_default();
+                    self.fail(&error, present);
                     retry_at = Some(Instant::now() + pause);
                     pause = (pause * 2).min(RETRY.1);
                 }
@@ -180,14 +196,14 @@ impl<K: Configuration> Injector<K> {
         let clients = present.clients();
         let lacking = clients.iter().filter(|(_, client)| !has(client, bundle)).count();
         if lacking == 0 {
-            self.set_state(BundleState::InPlace);
+            self.set_state(BundleState::InPlace(Arc::from(bundle)));
             return Ok(());
         }
         self.slow_down().await;
-        let bundle = ByteString(bundle.to_vec());
+        let value = ByteString(bundle.to_vec());
         let webhooks: Vec<_> = clients
             .iter()
-            .map(|(name, _)| json!({ "name": name, "clientConfig": { "caBundle": bundle } }))
+            .map(|(name, _)| json!({ "name": name, "clientConfig": { "caBundle": value } }))
             .collect();
         let patch = json!({
             "apiVersion": K::api_version(&()),
@@ -204,7 +220,7 @@ impl<K: Configuration> Injector<K> {
                     K::RESOURCE,
                     self.name
                 );
-                self.set_state(BundleState::InPlace);
+                self.set_state(BundleState::InPlace(Arc::from(bundle)));
                 Ok(())
             }
             // Deleted or made anew meanwhile: the watch brings what there is now.
@@ -242,20 +258,25 @@ impl<K: Configuration> Injector<K> {
     /// A watch that fails says nothing about a caBundle that was seen in place: while the API server restarts, no replica
     /// may become unready for it.
     fn watch_failing(&self, error: &ApiError) {
-        let known = matches!(*self.state.borrow(), BundleState::InPlace | BundleState::Missing);
-        if known {
-            tracing::debug!("caBundle: {error}");
+        let unknown = match &*self.state.borrow() {
+            BundleState::Unknown => true,
+            BundleState::Failed { present, .. } => present.is_empty(),
+            BundleState::InPlace(_) | BundleState::Missing => false,
+        };
+        if unknown {
+            self.fail(error, Vec::new());
         } else {
-            self.fail(error);
+            tracing::debug!("caBundle: {error}");
         }
     }
 
-    fn fail(&self, error: &ApiError) {
-        let text = error.to_string();
-        if self.state.borrow().problem().as_deref() != Some(text.as_str()) {
-            tracing::warn!("caBundle: {text}");
+    fn fail(&self, error: &ApiError, present: Vec<Vec<u8>>) {
+        let reason = error.to_string();
+        let told = matches!(&*self.state.borrow(), BundleState::Failed { reason: told, .. } if *told == reason);
+        if !told {
+            tracing::warn!("caBundle: {reason}");
         }
-        self.set_state(BundleState::Failed(text));
+        self.set_state(BundleState::Failed { reason, present });
     }
 
     fn watch_failed(&self, error: watcher::Error) -> ApiError {
@@ -294,6 +315,14 @@ impl<K: Configuration> Injector<K> {
         }
         self.repairs.push_back(Instant::now());
     }
+}
+
+/// What the webhooks hold, an empty bundle where one holds none.
+fn bundles<K: Configuration>(configuration: &K) -> Vec<Vec<u8>> {
+    let clients = configuration.clients().into_iter();
+    clients
+        .map(|(_, client)| client.ca_bundle.clone().unwrap_or_default().0)
+        .collect()
 }
 
 fn has(client: &WebhookClientConfig, bundle: &[u8]) -> bool {

@@ -18,6 +18,8 @@ pub struct View {
     pub ca_bundle: Option<Arc<[u8]>>,
     /// Why the source could not do its work at the last try. What was served before is served on.
     pub problem: Option<String>,
+    /// Why the certificate is not renewed though it is due.
+    pub held_back: Option<String>,
 }
 
 /// The certificate in use. Cheap to clone; all clones are one.
@@ -57,12 +59,11 @@ impl Current {
 
     /// Puts a certificate into use for all new connections. Connections that exist keep theirs.
     pub fn set(&self, serving: Serving, ca_bundle: Option<Vec<u8>>) {
-        let view = View {
-            serving: Some(Arc::new(serving)),
-            ca_bundle: ca_bundle.map(Arc::from),
-            problem: None,
-        };
-        self.0.send_replace(view);
+        self.0.send_modify(|view| {
+            view.serving = Some(Arc::new(serving));
+            view.ca_bundle = ca_bundle.map(Arc::from);
+            view.problem = None;
+        });
     }
 
     /// Notes that the source could not do its work. Logged once, when the problem is new.
@@ -75,6 +76,15 @@ impl Current {
             tracing::warn!("certificate: {text}");
             view.problem = Some(text);
             true
+        });
+    }
+
+    /// Notes why the certificate is not renewed though it is due, or that it is no more held back.
+    pub fn set_held_back(&self, reason: Option<String>) {
+        self.0.send_if_modified(|view| {
+            let changed = view.held_back != reason;
+            view.held_back = reason;
+            changed
         });
     }
 

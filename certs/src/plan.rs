@@ -1,16 +1,19 @@
 //! What a stored CA and serving certificate need at a moment. Pure: no clock, no I/O.
 //!
-//! A new CA stands in `ca.crt` beside its predecessor for a while before it signs anything ([`SETTLE`]), so that the
-//! API server trusts it before any replica serves with it; the predecessor stays in `ca.crt` until it ends.
+//! A new CA stands in `ca.crt` beside its predecessor for a while ([`SETTLE`]), and until it was seen in both webhook
+//! configurations, before it signs anything: so the API server trusts it before any replica serves with it. The
+//! predecessor stays in `ca.crt` until it ends.
 
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
 use crate::authority::{self, BACKDATE, KeyAndCertificate};
+use crate::ca_bundle::BundleState;
 use crate::error::CertError;
 use crate::pem;
 
-/// How long a new CA is only announced, while its predecessor's certificate is still served.
+/// How long a new CA is at least only announced, while its predecessor's certificate is still served: every API server
+/// reads the webhook configurations through a watch of its own.
 pub const SETTLE: Duration = Duration::minutes(10);
 
 /// What the Secret holds, as PEM.
@@ -39,6 +42,13 @@ impl std::fmt::Debug for Secret {
 pub enum Plan {
     /// Serve it as it is.
     Keep,
+    /// Serve it as it is, though it is due: the API server may not trust the CA that would sign the next one.
+    Hold {
+        /// What is wrong with the webhook configurations.
+        reason: String,
+        /// When the certificate that is served ends. Then the new CA signs all the same: nobody trusts the old one.
+        ends: OffsetDateTime,
+    },
     /// Sign a new serving certificate by the present CA.
     Sign(&'static str),
     /// Put a new CA beside the present one; the serving certificate stays.
@@ -47,9 +57,9 @@ pub enum Plan {
     Replace(String),
 }
 
-/// Decides for `stored`, which shall serve `dns_names`, at `now`.
+/// Decides for `stored`, which shall serve `dns_names`, at `now`, when `bundles` is how the webhook configurations stand.
 #[must_use]
-pub fn plan(stored: &Stored, dns_names: &[String], now: OffsetDateTime) -> Plan {
+pub fn plan(stored: &Stored, dns_names: &[String], bundles: &[BundleState], now: OffsetDateTime) -> Plan {
     let (authority, predecessors) = match authorities(stored) {
         Ok(found) => found,
         Err(reason) => return Plan::Replace(reason),
@@ -83,6 +93,14 @@ pub fn plan(stored: &Stored, dns_names: &[String], now: OffsetDateTime) -> Plan 
     let announced_at = authority.not_before + BACKDATE;
     let settled = now - announced_at >= SETTLE || predecessors.is_empty();
     if settled && last_third(serving.not_before, serving.not_after, now) {
+        let proven = pem::is_signed_by(&leaf, &authority.certificate);
+        let mut problems = bundles
+            .iter()
+            .filter_map(|state| state.distrusts(|ca| *ca == authority.certificate));
+        if !proven && let Some(reason) = problems.next() {
+            let ends = serving.not_after;
+            return Plan::Hold { reason, ends };
+        }
         return Plan::Sign("the serving certificate is in the last third of its life");
     }
     Plan::Keep
@@ -113,7 +131,7 @@ pub fn carry_out(
     now: OffsetDateTime,
 ) -> Result<Option<Stored>, CertError> {
     match plan {
-        Plan::Keep => Ok(None),
+        Plan::Keep | Plan::Hold { .. } => Ok(None),
         Plan::Replace(_) => fresh(dns_names, now).map(Some),
         Plan::Announce(_) => {
             let ca = authority::create(now)?;

@@ -16,8 +16,10 @@ use kube::api::PostParams;
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use crate::authority::KeyAndCertificate;
+use crate::ca_bundle::BundleState;
 use crate::clock::Clock;
 use crate::current::Current;
 use crate::error::{ApiError, CertError};
@@ -40,6 +42,8 @@ const CERT_MANAGER_ANNOTATION: &str = "cert-manager.io/certificate-name";
 const ATTEMPTS: u32 = 10;
 /// How often the wall clock is compared with the certificate.
 const CHECK_EVERY: Duration = Duration::from_mins(1);
+/// A certificate that is held back and ends within this time is an error in the log, a warning before.
+const URGENT: time::Duration = time::Duration::days(3);
 /// First and longest pause after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
@@ -52,6 +56,7 @@ pub struct SecretSource {
     dns_names: Vec<String>,
     current: Current,
     clock: Clock,
+    bundles: Vec<watch::Receiver<BundleState>>,
     /// What this replica serves with; written back when someone deletes the Secret.
     last: Arc<Mutex<Option<Stored>>>,
 }
@@ -67,6 +72,7 @@ impl SecretSource {
             dns_names,
             current,
             clock: Clock::default(),
+            bundles: Vec::new(),
             last: Arc::default(),
         }
     }
@@ -75,6 +81,13 @@ impl SecretSource {
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// How the webhook configurations stand: a new CA signs nothing before all of them hold it.
+    #[must_use]
+    pub fn with_bundles(mut self, bundles: Vec<watch::Receiver<BundleState>>) -> Self {
+        self.bundles = bundles;
         self
     }
 
@@ -128,7 +141,8 @@ impl SecretSource {
             let now = self.clock.now();
             let (wanted, written) = match &found {
                 None => {
-                    let stored = self.for_an_absent_secret(now)?;
+                    tracing::info!("Secret {}/{} is absent", self.namespace, self.name);
+                    let stored = self.start_over(now)?;
                     let written = self.create(&stored).await?;
                     (stored, written)
                 }
@@ -136,13 +150,13 @@ impl SecretSource {
                     self.refuse_foreign(secret)?;
                     let stored = read(secret);
                     let plan = match &stored {
-                        Some(stored) => plan::plan(stored, &self.dns_names, now),
+                        Some(stored) => self.plan(stored, now),
                         None => Plan::Replace(format!("{TLS_CRT}, {TLS_KEY}, {CA_CRT} or {CA_KEY} is missing")),
                     };
-                    self.log(&plan);
-                    let next = match &stored {
-                        Some(stored) => plan::carry_out(&plan, stored, &self.dns_names, now)?,
-                        None => Some(plan::fresh(&self.dns_names, now)?),
+                    self.log(&plan, now);
+                    let next = match (&plan, &stored) {
+                        (Plan::Replace(_), _) | (_, None) => Some(self.start_over(now)?),
+                        (_, Some(stored)) => plan::carry_out(&plan, stored, &self.dns_names, now)?,
                     };
                     match (next, stored) {
                         (Some(next), _) => {
@@ -165,27 +179,53 @@ impl SecretSource {
         })
     }
 
-    /// What is served now, so that nobody notices that the Secret was gone; all new where that is none or no good.
-    fn for_an_absent_secret(&self, now: OffsetDateTime) -> Result<Stored, CertError> {
+    fn plan(&self, stored: &Stored, now: OffsetDateTime) -> Plan {
+        let bundles: Vec<_> = self.bundles.iter().map(|state| state.borrow().clone()).collect();
+        plan::plan(stored, &self.dns_names, &bundles, now)
+    }
+
+    /// For a Secret that is gone or no good: what is served now, or what follows on it, so that nobody notices; all new
+    /// where that is none or no good.
+    fn start_over(&self, now: OffsetDateTime) -> Result<Stored, CertError> {
         let (namespace, name) = (&self.namespace, &self.name);
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(last) = last
-            && plan::plan(&last, &self.dns_names, now) == Plan::Keep
-        {
-            tracing::warn!("Secret {namespace}/{name} is gone: writing back what it held");
-            return Ok(last);
+        if let Some(last) = last {
+            let plan = self.plan(&last, now);
+            if !matches!(plan, Plan::Replace(_)) {
+                tracing::warn!("Secret {namespace}/{name}: writing back what it held");
+                return Ok(plan::carry_out(&plan, &last, &self.dns_names, now)?.unwrap_or(last));
+            }
         }
-        tracing::info!("Secret {namespace}/{name} is absent: making a CA and a certificate");
+        tracing::info!("Secret {namespace}/{name}: making a CA and a certificate");
         plan::fresh(&self.dns_names, now)
     }
 
-    fn log(&self, plan: &Plan) {
+    fn log(&self, plan: &Plan, now: OffsetDateTime) {
         let (namespace, name) = (&self.namespace, &self.name);
+        let held = match plan {
+            // With the days that are left, so that it is told once a day.
+            Plan::Hold { reason, ends } => Some(format!(
+                "the new CA signs nothing until every caBundle holds it ({reason}); the certificate of its predecessor \
+                 is served on, for {} days",
+                (*ends - now).whole_days()
+            )),
+            _ => None,
+        };
+        if let (Some(text), Plan::Hold { ends, .. }) = (&held, plan)
+            && self.current.view().held_back != held
+        {
+            if *ends - now < URGENT {
+                tracing::error!("Secret {namespace}/{name}: {text}");
+            } else {
+                tracing::warn!("Secret {namespace}/{name}: {text}");
+            }
+        }
+        self.current.set_held_back(held);
         match plan {
-            Plan::Keep => {}
+            Plan::Keep | Plan::Hold { .. } => {}
             Plan::Sign(why) => tracing::info!("Secret {namespace}/{name}: signing a new certificate: {why}"),
             Plan::Announce(why) => tracing::info!("Secret {namespace}/{name}: adding a new CA: {why}"),
-            Plan::Replace(why) => tracing::warn!("Secret {namespace}/{name}: starting over: {why}"),
+            Plan::Replace(why) => tracing::warn!("Secret {namespace}/{name} cannot be used: {why}"),
         }
     }
 

@@ -145,7 +145,7 @@ async fn it_is_written_and_put_back_when_someone_blanks_it() {
     send.send_response(ok(&configuration(Some("dGhlIENB"), "13")));
     timeout(
         Duration::from_secs(5),
-        state.wait_for(|state| *state == BundleState::InPlace),
+        state.wait_for(|state| matches!(state, BundleState::InPlace(_))),
     )
     .await
     .expect("in place within 5 s")
@@ -172,7 +172,7 @@ async fn a_configuration_that_is_missing_is_waited_for() {
     .expect("noticed within 5 s")
     .expect("running");
     assert_eq!(
-        state.borrow().problem(),
+        state.borrow().distrusts(|_| false),
         None,
         "nobody calls this webhook, so it need not be unready"
     );
@@ -206,12 +206,12 @@ async fn a_missing_permission_is_named() {
     send.send_response(response);
     let problem = timeout(
         Duration::from_secs(5),
-        state.wait_for(|state| matches!(state, BundleState::Failed(_))),
+        state.wait_for(|state| matches!(state, BundleState::Failed { .. })),
     )
     .await
     .expect("noticed within 5 s")
     .expect("running")
-    .problem()
+    .distrusts(|_| false)
     .expect("a problem");
     for part in [
         "cannot patch",
@@ -236,7 +236,7 @@ async fn a_watch_that_breaks_says_nothing_about_a_bundle_that_is_in_place() {
     send.send_response(ok(&list(&[configuration(Some("dGhlIENB"), "9")])));
     timeout(
         Duration::from_secs(5),
-        state.wait_for(|state| *state == BundleState::InPlace),
+        state.wait_for(|state| matches!(state, BundleState::InPlace(_))),
     )
     .await
     .expect("in place within 5 s")
@@ -245,7 +245,7 @@ async fn a_watch_that_breaks_says_nothing_about_a_bundle_that_is_in_place() {
     let (_, send) = next(&mut server).await;
     send.send_error(std::io::Error::other("connection refused"));
     let (_, send) = next(&mut server).await;
-    assert_eq!(*state.borrow(), BundleState::InPlace);
+    assert!(matches!(*state.borrow(), BundleState::InPlace(_)));
     send.send_response(watch(&[
         json!({ "type": "MODIFIED", "object": configuration(None, "12") }),
     ]));

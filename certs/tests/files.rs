@@ -23,23 +23,9 @@ fn self_signed(name: &str, algorithm: &'static SignatureAlgorithm) -> (String, S
     (certificate.pem(), key.serialize_pem())
 }
 
-/// Writes a generation of a volume as kubelet's atomic writer does: a new folder, and a symlink renamed over `..data`.
-fn publish(volume: &Path, generation: u32, files: &[(&str, &str)]) {
-    let folder = volume.join(format!("..gen_{generation}"));
-    fs::create_dir(&folder).unwrap();
-    for (name, text) in files {
-        fs::write(folder.join(name), text).unwrap();
-        let link = volume.join(name);
-        if !link.exists() {
-            std::os::unix::fs::symlink(Path::new("..data").join(name), &link).unwrap();
-        }
-    }
-    let temporary = volume.join("..data_tmp");
-    std::os::unix::fs::symlink(folder.file_name().unwrap(), &temporary).unwrap();
-    fs::rename(&temporary, volume.join("..data")).unwrap();
-    if generation > 0 {
-        fs::remove_dir_all(volume.join(format!("..gen_{}", generation - 1))).unwrap();
-    }
+fn publish(volume: &Path, certificate: &str, key: &str) {
+    let files = [("tls.crt", certificate.as_bytes()), ("tls.key", key.as_bytes())];
+    sluice_test_support::volume::publish(volume, &files).unwrap();
 }
 
 fn source(volume: &Path, current: &Current) -> FileSource {
@@ -63,11 +49,7 @@ async fn symlink_swaps_are_seen_one_after_the_other() {
     let current = Current::new();
     let publish = |generation: u32| {
         let (certificate, key) = self_signed(&format!("gen{generation}"), &PKCS_ECDSA_P256_SHA256);
-        publish(
-            volume.path(),
-            generation,
-            &[("tls.crt", &certificate), ("tls.key", &key)],
-        );
+        publish(volume.path(), &certificate, &key);
     };
     publish(0);
     let source = source(volume.path(), &current);
@@ -86,11 +68,11 @@ async fn a_bad_pair_is_told_and_the_good_one_served_on_until_the_next_good_one()
     let current = Current::new();
     let (first, first_key) = self_signed("first", &PKCS_ECDSA_P256_SHA256);
     let (second, second_key) = self_signed("second", &PKCS_ECDSA_P256_SHA256);
-    publish(volume.path(), 0, &[("tls.crt", &first), ("tls.key", &first_key)]);
+    publish(volume.path(), &first, &first_key);
     let source = source(volume.path(), &current);
     source.load().unwrap();
     let run = tokio::spawn(source.run());
-    publish(volume.path(), 1, &[("tls.crt", &second), ("tls.key", &first_key)]);
+    publish(volume.path(), &second, &first_key);
     let mut views = current.subscribe();
     let problem = timeout(Duration::from_secs(10), views.wait_for(|view| view.problem.is_some()))
         .await
@@ -99,7 +81,7 @@ async fn a_bad_pair_is_told_and_the_good_one_served_on_until_the_next_good_one()
         .clone();
     assert!(problem.problem.unwrap().contains("does not belong to the certificate"));
     assert_eq!(problem.serving.unwrap().dns_names, ["first"]);
-    publish(volume.path(), 2, &[("tls.crt", &second), ("tls.key", &second_key)]);
+    publish(volume.path(), &second, &second_key);
     served(&current, "second").await;
     assert_eq!(current.view().problem, None);
     run.abort();

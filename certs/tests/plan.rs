@@ -3,6 +3,7 @@
 
 use rstest::rstest;
 use sluice_certs::authority;
+use sluice_certs::ca_bundle::BundleState;
 use sluice_certs::pem;
 use sluice_certs::plan::{Plan, SETTLE, Stored, carry_out, fresh, plan};
 use time::{Duration, OffsetDateTime};
@@ -19,6 +20,7 @@ fn start() -> OffsetDateTime {
 fn word(plan: &Plan) -> &'static str {
     match plan {
         Plan::Keep => "keep",
+        Plan::Hold { .. } => "hold",
         Plan::Sign(_) => "sign",
         Plan::Announce(_) => "announce",
         Plan::Replace(_) => "replace",
@@ -35,7 +37,10 @@ fn word(plan: &Plan) -> &'static str {
 #[case::clock_before_the_start(-2, "keep")]
 fn over_time(#[case] days: i64, #[case] expected: &str) {
     let stored = fresh(&names(), start()).unwrap();
-    assert_eq!(word(&plan(&stored, &names(), start() + Duration::days(days))), expected);
+    assert_eq!(
+        word(&plan(&stored, &names(), &[], start() + Duration::days(days))),
+        expected
+    );
 }
 
 /// Checks what the API server does: a certificate of one of the CAs that it trusts, in its time.
@@ -61,11 +66,11 @@ fn for_years_there_is_always_a_certificate_that_the_previous_bundle_trusts_too()
         // Two looks, SETTLE apart, as a new CA signs only after it has settled.
         for pause in [Duration::ZERO, SETTLE] {
             let at = now + pause;
-            let plan = plan(&stored, &names(), at);
+            let plan = plan(&stored, &names(), &[], at);
             match plan {
                 Plan::Sign(_) => signed += 1,
                 Plan::Announce(_) => announced += 1,
-                Plan::Keep => {}
+                Plan::Keep | Plan::Hold { .. } => {}
                 Plan::Replace(why) => panic!("day {now}: {why}"),
             }
             if let Some(next) = carry_out(&plan, &stored, &names(), at).unwrap() {
@@ -98,7 +103,7 @@ fn a_new_ca_signs_nothing_until_it_has_settled() {
     let stored = carry_out(&Plan::Sign("test"), &stored, &names(), at - Duration::days(25))
         .unwrap()
         .unwrap();
-    let first = plan(&stored, &names(), at);
+    let first = plan(&stored, &names(), &[], at);
     assert_eq!(word(&first), "announce");
     let announced = carry_out(&first, &stored, &names(), at).unwrap().unwrap();
     assert_eq!(
@@ -110,10 +115,97 @@ fn a_new_ca_signs_nothing_until_it_has_settled() {
         "the old CA is trusted on"
     );
     assert_eq!(
-        word(&plan(&announced, &names(), at + SETTLE - Duration::SECOND)),
+        word(&plan(&announced, &names(), &[], at + SETTLE - Duration::SECOND)),
         "keep"
     );
-    assert_eq!(word(&plan(&announced, &names(), at + SETTLE)), "sign");
+    assert_eq!(word(&plan(&announced, &names(), &[], at + SETTLE)), "sign");
+}
+
+/// A CA in its last third that is announced, with a certificate of its predecessor that is due, `SETTLE` after the
+/// announcement; and the bundle of before.
+fn announced() -> (Stored, String, OffsetDateTime) {
+    let stored = fresh(&names(), start()).unwrap();
+    let at = start() + Duration::days(250);
+    let stored = carry_out(&Plan::Sign("test"), &stored, &names(), at - Duration::days(25))
+        .unwrap()
+        .unwrap();
+    let announced = carry_out(&Plan::Announce("test"), &stored, &names(), at)
+        .unwrap()
+        .unwrap();
+    (announced, stored.ca_bundle, at + SETTLE)
+}
+
+fn in_place(bundle: &str) -> BundleState {
+    BundleState::InPlace(bundle.as_bytes().into())
+}
+
+fn refused(present: &[&str]) -> BundleState {
+    BundleState::Failed {
+        reason: "refused".to_owned(),
+        present: present.iter().map(|bundle| bundle.as_bytes().to_vec()).collect(),
+    }
+}
+
+type Standing = fn(old: &str, new: &str) -> [BundleState; 2];
+
+#[rstest]
+#[case::both_hold_it(|_: &str, new: &str| [in_place(new), in_place(new)], "sign")]
+#[case::not_looked_at(|_: &str, new: &str| [BundleState::Unknown, in_place(new)], "hold")]
+#[case::one_has_only_the_old_one(|old: &str, new: &str| [in_place(new), in_place(old)], "hold")]
+#[case::refused(|old: &str, new: &str| [in_place(new), refused(&[old, old])], "hold")]
+#[case::one_webhook_of_two_lacks_it(|old: &str, new: &str| [in_place(new), refused(&[new, old])], "hold")]
+#[case::blank(|_: &str, new: &str| [in_place(new), refused(&[""])], "hold")]
+#[case::cannot_be_looked_at(|_: &str, new: &str| [in_place(new), refused(&[])], "hold")]
+#[case::refused_but_it_stands_there(|_: &str, new: &str| [in_place(new), refused(&[new])], "sign")]
+#[case::nobody_calls(|_: &str, _: &str| [BundleState::Missing, BundleState::Missing], "sign")]
+fn a_new_ca_signs_only_when_both_configurations_hold_it(#[case] standing: Standing, #[case] expected: &str) {
+    let (stored, old, now) = announced();
+    let bundles = standing(&old, &stored.ca_bundle);
+    assert_eq!(word(&plan(&stored, &names(), &bundles, now)), expected);
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_does_not_make_an_unseen_ca_sign() {
+    let (stored, old, now) = announced();
+    for jump in [Duration::ZERO, Duration::hours(1), Duration::days(4)] {
+        let unseen = plan(&stored, &names(), &[in_place(&old), in_place(&old)], now + jump);
+        assert_eq!(word(&unseen), "hold", "{jump}");
+        assert_eq!(carry_out(&unseen, &stored, &names(), now + jump).unwrap(), None);
+        let seen = [in_place(&stored.ca_bundle), in_place(&stored.ca_bundle)];
+        assert_eq!(word(&plan(&stored, &names(), &seen, now + jump)), "sign", "{jump}");
+    }
+    // Set back, it has not settled.
+    let back = plan(
+        &stored,
+        &names(),
+        &[in_place(&stored.ca_bundle)],
+        now - Duration::minutes(1),
+    );
+    assert_eq!(back, Plan::Keep);
+}
+
+#[test]
+fn the_old_certificate_is_served_until_its_very_end() {
+    let (stored, old, now) = announced();
+    let unwritable = [refused(&[&old]), refused(&[&old])];
+    let Plan::Hold { reason, ends } = plan(&stored, &names(), &unwritable, now) else {
+        panic!("not held back");
+    };
+    assert_eq!(reason, "refused");
+    let last = plan(&stored, &names(), &unwritable, ends - Duration::SECOND);
+    assert_eq!(word(&last), "hold");
+    // Nobody trusts it any more; who mends the caBundle by hand finds a certificate that is valid.
+    assert_eq!(word(&plan(&stored, &names(), &unwritable, ends)), "sign");
+}
+
+#[test]
+fn a_renewal_by_the_same_ca_waits_for_nothing() {
+    let stored = fresh(&names(), start()).unwrap();
+    let due = start() + Duration::days(21);
+    assert_eq!(
+        word(&plan(&stored, &names(), &[BundleState::Unknown, refused(&[])], due)),
+        "sign"
+    );
 }
 
 type Damage = fn(&mut Stored, &Stored);
@@ -135,10 +227,10 @@ const NO_CA: Damage = |stored, _| "nothing".clone_into(&mut stored.ca_bundle);
 fn damage_is_healed(#[case] damage: Damage, #[case] expected: &str) {
     let mut stored = fresh(&names(), start()).unwrap();
     damage(&mut stored, &fresh(&names(), start()).unwrap());
-    let decided = plan(&stored, &names(), start());
+    let decided = plan(&stored, &names(), &[], start());
     assert_eq!(word(&decided), expected);
     let healed = carry_out(&decided, &stored, &names(), start()).unwrap().unwrap();
-    assert_eq!(plan(&healed, &names(), start()), Plan::Keep);
+    assert_eq!(plan(&healed, &names(), &[], start()), Plan::Keep);
     assert!(trusted(&healed, &healed.ca_bundle, start()));
 }
 
@@ -146,8 +238,8 @@ fn damage_is_healed(#[case] damage: Damage, #[case] expected: &str) {
 fn other_names_need_another_certificate_and_fewer_do_not() {
     let service = authority::service_names("w", "n");
     let stored = fresh(&service, start()).unwrap();
-    assert_eq!(word(&plan(&stored, &service[..1], start())), "keep");
-    assert_eq!(word(&plan(&stored, &["x.n.svc".to_owned()], start())), "sign");
+    assert_eq!(word(&plan(&stored, &service[..1], &[], start())), "keep");
+    assert_eq!(word(&plan(&stored, &["x.n.svc".to_owned()], &[], start())), "sign");
 }
 
 #[test]

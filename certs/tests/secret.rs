@@ -12,11 +12,12 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
+use sluice_certs::ca_bundle::BundleState;
 use sluice_certs::clock::Clock;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority, pem};
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, watch};
 
 /// The API server: one Secret, and what was asked of it.
 #[derive(Clone, Default)]
@@ -254,6 +255,62 @@ async fn a_deleted_secret_is_written_back_as_it_was() {
     a.reconcile().await.unwrap();
     assert_eq!(server.stored(), before);
     assert_eq!(ca_of(&first), before["ca.crt"]);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_damaged_while_it_is_served_is_written_back_as_it_was() {
+    let server = ApiServer::default();
+    let current = Current::new();
+    let source = source(&server, &current);
+    source.reconcile().await.unwrap();
+    let before = server.stored();
+    let leaf = current.view().serving.unwrap().leaf().to_vec();
+    for damaged in ["ca.crt", "ca.key"] {
+        {
+            let mut state = server.state.lock().unwrap();
+            let mut secret = state.secret.clone().unwrap();
+            let garbage = ByteString(b"garbage".to_vec());
+            secret.data.as_mut().unwrap().insert(damaged.to_owned(), garbage);
+            state.store(secret);
+        }
+        source.reconcile().await.unwrap();
+        assert_eq!(server.stored(), before, "{damaged}");
+        assert_eq!(current.view().serving.unwrap().leaf(), leaf, "{damaged}: no new CA");
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_held_back_is_told_and_goes_on_when_the_bundle_is_in_place() {
+    let server = ApiServer::default();
+    let hands = Hands::at(OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap());
+    let current = Current::new();
+    let (bundle, state) = watch::channel(BundleState::default());
+    let source = source(&server, &current)
+        .with_clock(hands.clock())
+        .with_bundles(vec![state]);
+    source.reconcile().await.unwrap();
+    let refused = |present: String| BundleState::Failed {
+        reason: "cannot patch".to_owned(),
+        present: vec![present.into_bytes()],
+    };
+    bundle.send_replace(refused(ca_of(&current)));
+    // By renewals of the same CA to its last third.
+    for _ in 0..13 {
+        hands.jump(Duration::days(20));
+        source.reconcile().await.unwrap();
+    }
+    let leaf = || current.view().serving.unwrap().leaf().to_vec();
+    let before = leaf();
+    assert_eq!(current.view().held_back, None, "announced a moment ago");
+    hands.jump(Duration::days(2));
+    source.reconcile().await.unwrap();
+    assert_eq!(leaf(), before);
+    let told = current.view().held_back.expect("told");
+    assert!(told.contains("cannot patch") && told.contains("for 8 days"), "{told}");
+    bundle.send_replace(BundleState::InPlace(current.view().ca_bundle.unwrap()));
+    source.reconcile().await.unwrap();
+    assert_ne!(leaf(), before);
+    assert_eq!(current.view().held_back, None);
 }
 
 #[tokio::test]

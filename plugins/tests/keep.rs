@@ -1,7 +1,6 @@
 //! Plugins and their list change while they are in force.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use prometheus_client::registry::Registry;
 use sluice_plugins::Keeper;
 use sluice_plugins::metrics::Metrics;
 use sluice_shared::extension::Extensions;
+use sluice_test_support::volume::publish;
 use tempfile::TempDir;
 
 struct Kept {
@@ -114,26 +114,18 @@ async fn a_new_module_is_in_force_at_once_and_a_bad_one_never() {
 async fn links_are_swapped_as_kubelet_does() {
     let folder = tempfile::tempdir().expect("a folder");
     let mount = folder.path().join("mount");
-    let swap = |version: &str| {
-        let data = mount.join(format!("..{version}"));
-        fs::create_dir_all(&data).expect("made");
-        fs::write(data.join("a.wasm"), saying(version)).expect("written");
-        symlink(format!("..{version}"), mount.join("..data_tmp")).expect("linked");
-        fs::rename(mount.join("..data_tmp"), mount.join("..data")).expect("renamed");
+    fs::create_dir(&mount).expect("made");
+    let swap = |mount: &Path, version: &str| {
+        publish(mount, &[("a.wasm", saying(version).as_ref())]).expect("written");
     };
-    swap("1");
-    symlink("..data/a.wasm", mount.join("a.wasm")).expect("linked");
+    swap(&mount, "1");
     let mut kept = Kept::of(folder, |folder| {
         format!("plugins:\n{}", entry("a", &folder.join("mount/a.wasm"), ""))
     });
     assert_eq!(kept.says().await, ["1"]);
     let mount = kept.path("mount");
     for version in ["2", "3", "4"] {
-        let data = mount.join(format!("..{version}"));
-        fs::create_dir_all(&data).expect("made");
-        fs::write(data.join("a.wasm"), saying(version)).expect("written");
-        symlink(format!("..{version}"), mount.join("..data_tmp")).expect("linked");
-        fs::rename(mount.join("..data_tmp"), mount.join("..data")).expect("renamed");
+        swap(&mount, version);
         assert_eq!(kept.says().await, [version]);
     }
 }

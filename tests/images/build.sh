@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the images that the tests and the demo run, as OCI archives in the cache, without a daemon.
 #
-#   tests/images/build.sh NAME...     NAME: busybox (ref busybox:1), flink-1.20 (flink:1.20), flink-2.3 (flink:2.3)
+#   tests/images/build.sh NAME...     NAME: busybox (ref busybox:1), flink-1.20 (flink:1.20), flink-2.3 (flink:2.3);
+#                                     flink-dist-1.20, flink-dist-2.3: not an image, a tar of Flink's distribution
 #
 # stdout: one line per name, the archive's path. Progress goes to stderr. Built once per hash of the inputs.
 # Needs root on Debian 12; installs what it lacks with apt.
@@ -15,7 +16,7 @@ WORK=
 # shellcheck source=versions.sh
 . "$HERE/versions.sh"
 
-usage() { sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; }
+usage() { sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; }
 
 [ $# -gt 0 ] || {
 	usage
@@ -24,7 +25,7 @@ usage() { sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; }
 
 for name in "$@"; do
 	case $name in
-	busybox | flink-1.20 | flink-2.3) ;;
+	busybox | flink-1.20 | flink-2.3 | flink-dist-1.20 | flink-dist-2.3) ;;
 	*)
 		usage
 		say "error: no image named '$name'"
@@ -39,6 +40,11 @@ for name in "$@"; do
 		# shellcheck source=busybox/build.sh
 		. "$HERE/busybox/build.sh"
 		busybox_archive
+		;;
+	flink-dist-*)
+		# shellcheck source=flink/build.sh
+		. "$HERE/flink/build.sh"
+		flink_dist "${name#flink-dist-}"
 		;;
 	flink-*)
 		# shellcheck source=flink/build.sh

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::Response as HttpResponse;
@@ -26,9 +26,12 @@ use crate::verdict::{Failure, Verdict};
 /// Longest body. The API server takes objects up to 3 MiB (its request limit); an update carries two of them, and
 /// JSON may need a little more than what was sent.
 pub const BODY_LIMIT: usize = 7 * 1024 * 1024;
-/// Bodies up to this length need no permit to be read.
+/// Bodies up to this length share [`SMALL_BODIES`].
 const SMALL_BODY: usize = 256 * 1024;
-/// Longer bodies that are read at once: bounds the memory that callers can take.
+/// Bytes that short bodies may take together, from before they are read until they are answered: with [`LARGE_BODIES`] and
+/// the connections' buffers (`server::READ_BUFFER`) about 150 MiB, which fits into the 256 MiB that the chart gives a pod.
+const SMALL_BODIES: usize = 32 * 1024 * 1024;
+/// Longer bodies that are read at once.
 const LARGE_BODIES: usize = 8;
 /// Requests that are judged at once.
 const EVALUATIONS: usize = 64;
@@ -49,6 +52,7 @@ pub struct App {
     metrics: Metrics,
     evaluations: Semaphore,
     waiting: Semaphore,
+    small_bodies: Semaphore,
     large_bodies: Semaphore,
     /// While true, connections of HTTP/1.1 are asked to end after their answer.
     draining: Box<dyn Fn() -> bool + Send + Sync>,
@@ -73,6 +77,7 @@ impl App {
             metrics,
             evaluations: Semaphore::new(EVALUATIONS),
             waiting: Semaphore::new(WAITING),
+            small_bodies: Semaphore::new(SMALL_BODIES),
             large_bodies: Semaphore::new(LARGE_BODIES),
             draining: Box::new(draining),
         }
@@ -107,7 +112,7 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
     let judged = async {
         admitted(&parts)?;
         let endpoint = acceptable(endpoint, &parts)?;
-        let _large = read(&app, body, declared_length(&parts.headers), &mut bytes)
+        let _memory = read(&app, body, &mut bytes)
             .instrument(tracing::debug_span!("read"))
             .await?;
         app.judge(endpoint, &bytes, started + time).await
@@ -241,23 +246,22 @@ fn acceptable(endpoint: Option<Endpoint>, parts: &axum::http::request::Parts) ->
     Ok(endpoint)
 }
 
-fn declared_length(headers: &axum::http::HeaderMap) -> usize {
-    headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
-}
-
-/// Reads the body into `bytes`, which keeps what was read when it fails. A long one gives the permit to hold it.
+/// Reads the body into `bytes`, which keeps what was read when it fails. Gives the permits to hold it: one is taken before
+/// anything is read, another when the body turns out to be long.
 async fn read<'a>(
     app: &'a App,
     mut body: Body,
-    declared: usize,
     bytes: &mut Vec<u8>,
-) -> Result<Option<SemaphorePermit<'a>>, Failure> {
-    let mut permit = None;
-    bytes.reserve(declared.min(SMALL_BODY));
+) -> Result<(SemaphorePermit<'a>, Option<SemaphorePermit<'a>>), Failure> {
+    // Where the caller gives the length, the HTTP server lets no more than that through.
+    let declared = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let reserved = declared.unwrap_or(SMALL_BODY).min(SMALL_BODY);
+    let small = app
+        .small_bodies
+        .acquire_many(u32::try_from(reserved).unwrap_or(u32::MAX));
+    let small = small.await.map_err(|_| Failure::Internal)?;
+    let mut large = None;
+    bytes.reserve(declared.map_or(0, |_| reserved));
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Failure::Aborted)?.into_data() else {
             continue;
@@ -268,12 +272,12 @@ async fn read<'a>(
                 limit_mib: BODY_LIMIT / 1024 / 1024,
             });
         }
-        if permit.is_none() && bytes.len() + data.len() > SMALL_BODY {
-            permit = Some(app.large_bodies.acquire().await.map_err(|_| Failure::Internal)?);
+        if large.is_none() && bytes.len() + data.len() > SMALL_BODY {
+            large = Some(app.large_bodies.acquire().await.map_err(|_| Failure::Internal)?);
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(permit)
+    Ok((small, large))
 }
 
 async fn discard(mut body: Body) {

@@ -272,7 +272,16 @@ struct Expiry(Current);
 
 impl Collector for Expiry {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Some(serving) = self.0.view().serving else {
+        let view = self.0.view();
+        let held_back = ConstGauge::new(i64::from(view.held_back.is_some()));
+        let metric = encoder.encode_descriptor(
+            "sluice_webhook_certificate_held_back",
+            "1 while the serving certificate is due but not renewed, as a caBundle lacks the new CA",
+            None,
+            held_back.metric_type(),
+        )?;
+        held_back.encode(metric)?;
+        let Some(serving) = view.serving else {
             return Ok(());
         };
         let gauge = ConstGauge::new(serving.not_after.unix_timestamp());

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use kube::Client;
 use prometheus_client::registry::Registry;
+use rustls::pki_types::CertificateDer;
 use sluice_certs::ca_bundle::{BundleState, Configuration, Injector};
 use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
-use sluice_certs::{CertError, Current, authority};
+use sluice_certs::{CertError, Current, authority, pem};
 use sluice_plugins::keep::{self, KeepError};
 use sluice_policies::watch::{Forbidden, Policies};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
@@ -298,20 +300,13 @@ fn start_certificates(
             Some(client),
         ) => {
             let names = authority::service_names(service_name, namespace);
-            let source = SecretSource::new(client.clone(), namespace, secret_name, names, current.clone());
+            let bundles = vec![
+                keep_ca_bundle::<ValidatingWebhookConfiguration>(client, webhook_config_name, current, readiness),
+                keep_ca_bundle::<MutatingWebhookConfiguration>(client, webhook_config_name, current, readiness),
+            ];
+            let source =
+                SecretSource::new(client.clone(), namespace, secret_name, names, current.clone()).with_bundles(bundles);
             tokio::spawn(source.run());
-            keep_ca_bundle::<k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration>(
-                client,
-                webhook_config_name,
-                current,
-                readiness,
-            );
-            keep_ca_bundle::<k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration>(
-                client,
-                webhook_config_name,
-                current,
-                readiness,
-            );
         }
         (Certificates::SelfSigned { .. }, None) => {
             return Err(ServeError::Cluster("there is no client".to_owned()));
@@ -320,14 +315,29 @@ fn start_certificates(
     Ok(())
 }
 
-fn keep_ca_bundle<K: Configuration>(client: &Client, name: &str, current: &Current, readiness: &Readiness) {
+/// Keeps the CA in a webhook configuration, and tells how that stands.
+fn keep_ca_bundle<K: Configuration>(
+    client: &Client,
+    name: &str,
+    current: &Current,
+    readiness: &Readiness,
+) -> watch::Receiver<BundleState> {
     let injector = Injector::<K>::new(client.clone(), name, current.clone());
-    let state: watch::Receiver<BundleState> = injector.state();
+    let state = injector.state();
     tokio::spawn(injector.run());
+    let (probed, current) = (state.clone(), current.clone());
     readiness.register(format!("caBundle of {}", K::RESOURCE), move || {
-        let problem = state.borrow().problem();
+        // By what is served, not by what could be written: while a new CA is only announced, the API server calls on.
+        let problem = match current.view().serving {
+            Some(serving) => {
+                let leaf = CertificateDer::from(serving.leaf());
+                probed.borrow().distrusts(|ca| pem::is_signed_by(&leaf, ca))
+            }
+            None => Some("there is no certificate yet".to_owned()),
+        };
         Box::pin(async move { problem.map_or(Ok(()), Err) })
     });
+    state
 }
 
 fn register_probes(

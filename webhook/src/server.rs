@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,7 +33,8 @@ pub struct Limits {
     /// Time from there to the end of the first request's headers.
     pub first_request: Duration,
     /// Longest pause between requests. Longer than the API server's own (90 s, Go's `http.Transport` as client-go sets
-    /// it), so that it is the one to close: a request that meets a closing connection would fail.
+    /// it), so that it is the one to close: a request that meets a closing connection would fail. HTTP/2 is looked at
+    /// once in this time, and closed where nothing happened since the look before.
     pub idle: Duration,
     /// Requests at once on one connection of HTTP/2.
     pub streams: u32,
@@ -56,6 +57,10 @@ impl Default for Limits {
         }
     }
 }
+
+/// What one connection may hold of requests that nobody reads yet: HTTP/2's smallest window, and about as much for
+/// HTTP/1.1. With [`Limits::connections`] that is 32 MiB.
+const READ_BUFFER: u32 = 64 * 1024;
 
 /// The server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -247,15 +252,19 @@ impl Connection {
             .client_auth
             .as_ref()
             .map(|auth| auth.caller(stream.get_ref().1.peer_certificates()));
-        let asked = Arc::new(AtomicBool::new(false));
+        let requests = Arc::new(Requests::default());
         let service = {
-            let (asked, router) = (Arc::clone(&asked), self.router);
+            let (requests, router) = (Arc::clone(&requests), self.router);
             service_fn(move |mut request: hyper::Request<Incoming>| {
-                asked.store(true, Ordering::Relaxed);
+                let open = Requests::start(&requests);
                 if let Some(caller) = &caller {
                     request.extensions_mut().insert(caller.clone());
                 }
-                router.clone().oneshot(request)
+                let answer = router.clone().oneshot(request);
+                async move {
+                    let _open = open;
+                    answer.await
+                }
             })
         };
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
@@ -265,11 +274,18 @@ impl Connection {
         let outcome = tokio::select! {
             outcome = &mut connection => outcome,
             () = first => {
-                if !asked.load(Ordering::Relaxed) {
+                if requests.started.load(Ordering::Relaxed) == 0 {
                     tracing::debug!("no request on a new connection");
                     return;
                 }
-                connection.await
+                tokio::select! {
+                    outcome = &mut connection => outcome,
+                    // HTTP/1.1 has its own limit: the time to read the next request's headers.
+                    () = requests.idle(self.limits.idle), if http2 => {
+                        tracing::debug!("a connection has been idle for too long");
+                        return;
+                    }
+                }
             }
         };
         if let Err(error) = outcome {
@@ -282,12 +298,15 @@ impl Connection {
         builder
             .http1()
             .timer(TokioTimer::new())
+            .max_buf_size(READ_BUFFER as usize)
             .header_read_timeout(self.limits.idle);
         builder
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.limits.streams)
             .max_header_list_size(16 * 1024)
+            .initial_stream_window_size(READ_BUFFER)
+            .initial_connection_window_size(READ_BUFFER)
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(20));
         // The protocol is known by ALPN: guessing it from the first bytes would wait for them without a limit.
@@ -296,5 +315,40 @@ impl Connection {
         } else {
             builder.http1_only()
         }
+    }
+}
+
+/// The requests of a connection, counted.
+#[derive(Default)]
+struct Requests {
+    started: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Requests {
+    /// Counts a request as open until the guard is dropped.
+    fn start(this: &Arc<Self>) -> OpenRequest {
+        this.started.fetch_add(1, Ordering::Relaxed);
+        OpenRequest(Arc::clone(this))
+    }
+
+    /// Returns when a time of `limit` has passed without a request that was open or began in it.
+    async fn idle(&self, limit: Duration) {
+        loop {
+            let before = self.started.load(Ordering::Relaxed);
+            let open = before != self.ended.load(Ordering::Relaxed);
+            tokio::time::sleep(limit).await;
+            if !open && before == self.started.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+struct OpenRequest(Arc<Requests>);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -128,6 +128,7 @@ async fn it_answers_reports_and_ends() {
         r#"sluice_admission_requests_total{kind="FlinkDeployment",operation="CREATE",path="validate",allowed="false",code="422"} 1"#,
         "sluice_admission_in_flight 0",
         "sluice_webhook_certificate_expiry_timestamp_seconds 1",
+        "sluice_webhook_certificate_held_back 0",
         r#"sluice_admission_duration_seconds_count{path="validate"} 2"#,
         r#"sluice_admission_violations_total{code="field-type"} 1"#,
         "sluice_admission_waiting 0",

@@ -6,6 +6,7 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body as HttpBody;
@@ -21,6 +22,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use serde_json::{Value, json};
+use sluice_certs::ca_bundle::BundleState;
 use sluice_certs::clock::Clock;
 use sluice_certs::plan::SETTLE;
 use sluice_certs::secret::SecretSource;
@@ -35,6 +37,7 @@ use sluice_webhook::metrics::Metrics;
 use sluice_webhook::server::{Limits, TlsServer};
 use time::{Duration, OffsetDateTime};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
 /// The one wall clock of replicas and API server.
@@ -116,12 +119,13 @@ struct Replica {
 const SERVICE: &str = "w.n.svc";
 
 impl Replica {
-    async fn start(store: &Store, wall: &Wall) -> Self {
+    async fn start(store: &Store, wall: &Wall, bundles: &watch::Sender<BundleState>) -> Self {
         let current = Current::new();
         let clock = wall.clone();
         let names = authority::service_names("w", "n");
         let source = SecretSource::new(store.client(), "n", "tls", names, current.clone())
-            .with_clock(Clock::new(move || clock.now()));
+            .with_clock(Clock::new(move || clock.now()))
+            .with_bundles(vec![bundles.subscribe()]);
         source.reconcile().await.unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = TlsServer::bind(listen, current.clone(), Limits::default(), Metrics::default())
@@ -166,16 +170,25 @@ async fn asked(sender: &mut SendRequest<HttpBody>) -> bool {
     read_review(response).await["allowed"] == true
 }
 
+/// Days on which the caBundle cannot be written: a new CA is announced in them, and a certificate due.
+const UNWRITABLE: RangeInclusive<i32> = 240..=264;
+
 #[tokio::test]
 async fn four_hundred_days_of_requests_and_none_fails() {
     let wall = Wall(Arc::new(Mutex::new(
         OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap(),
     )));
     let store = Store::default();
-    let mut replicas = [Replica::start(&store, &wall).await, Replica::start(&store, &wall).await];
+    let (state, _) = watch::channel(BundleState::default());
+    let mut replicas = [
+        Replica::start(&store, &wall, &state).await,
+        Replica::start(&store, &wall, &state).await,
+    ];
     // What stands in the webhook configurations: it follows what the replicas want, a step behind.
     let mut trusted = bundle(&replicas[0].current);
-    let (mut leaves, mut bundles) = (1, 1);
+    let in_place = |bundle: &str| BundleState::InPlace(bundle.as_bytes().into());
+    state.send_replace(in_place(&trusted));
+    let (mut leaves, mut bundles, mut held_back) = (1, 1, 0);
     for day in 0..400 {
         for pause in [Duration::DAY - SETTLE, SETTLE] {
             wall.pass(pause);
@@ -200,9 +213,22 @@ async fn four_hundred_days_of_requests_and_none_fails() {
                     assert!(asked(&mut replica.old).await, "day {day}");
                 }
             }
-            trusted = bundle(&replicas[first].current);
+            held_back += usize::from(replicas[first].current.view().held_back.is_some());
+            if UNWRITABLE.contains(&day) {
+                state.send_replace(BundleState::Failed {
+                    reason: "refused".to_owned(),
+                    present: vec![trusted.clone().into_bytes()],
+                });
+            } else {
+                trusted = bundle(&replicas[first].current);
+                state.send_replace(in_place(&trusted));
+            }
         }
     }
+    assert!(
+        held_back > 2,
+        "the caBundle that could not be written held nothing back"
+    );
     assert!((18..=22).contains(&leaves), "{leaves} certificates in 400 days");
     assert!((2..=5).contains(&bundles), "{bundles} bundles in 400 days");
 }

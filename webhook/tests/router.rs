@@ -5,6 +5,8 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -14,6 +16,7 @@ use common::{
     updates_that_pass, webhook,
 };
 use futures::future::BoxFuture;
+use futures::stream;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sluice_shared::config::DefaultConfiguration;
@@ -22,6 +25,7 @@ use sluice_webhook::judge::Judge;
 use sluice_webhook::lookups::Lookups;
 use sluice_webhook::review::Request as AdmissionRequest;
 use sluice_webhook::verdict::Verdict;
+use tokio::task::JoinSet;
 
 fn message(response: &Value) -> &str {
     response["status"]["message"].as_str().unwrap()
@@ -166,6 +170,32 @@ async fn a_body_that_does_not_end_is_answered_in_time() {
     assert_eq!(response["status"]["code"], 504);
     assert_eq!(response["uid"], UID);
     assert_eq!(began.elapsed(), Duration::from_millis(1800));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_nobody_sends_take_no_more_than_their_share_of_the_memory() {
+    // 32 MiB, and what is kept for a body of a length that is not known.
+    let (all, each) = (32 << 20, 256 << 10);
+    let (app, begun) = (webhook(), Arc::new(AtomicUsize::new(0)));
+    let mut hanging = JoinSet::new();
+    for _ in 0..200 {
+        let (begun, mut first) = (Arc::clone(&begun), true);
+        let body = Body::from_stream(stream::poll_fn(move |_| {
+            begun.fetch_add(usize::from(std::mem::take(&mut first)), Ordering::Relaxed);
+            Poll::<Option<Result<Bytes, std::io::Error>>>::Pending
+        }));
+        hanging.spawn(ask(app.clone(), post("/validate?timeout=10s", body)));
+    }
+    // The clock of the test goes on only when all of them stand still.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(begun.load(Ordering::Relaxed), all / each, "bodies that are being read");
+    // One that comes now waits for them, and is judged when their time is over.
+    let late = create_deployment(&good_spec()).to_string();
+    let (_, response) = ask(app, post("/validate?timeout=20s", late)).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    for (_, response) in hanging.join_all().await {
+        assert_eq!(response["status"]["code"], 504, "{response}");
+    }
 }
 
 #[tokio::test]

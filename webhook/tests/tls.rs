@@ -13,6 +13,8 @@ use axum::http::Version;
 use common::tls::{Pair, chain, chain_until, connect, http1, http2, leaf_of, publish};
 use common::{create_deployment, good_spec, post, read_review};
 use futures::future::BoxFuture;
+use hyper::client::conn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use sluice_certs::files::FileSource;
 use sluice_certs::{Current, pem};
 use sluice_runtime::shutdown::{Trigger, manual};
@@ -119,7 +121,7 @@ async fn certificates_change_by_symlink_swap_while_connections_go_on() {
     let volume = tempfile::tempdir().unwrap();
     let current = Current::new();
     let mut pair = chain();
-    publish(volume.path(), 0, &pair);
+    publish(volume.path(), &pair);
     let file = |name: &str| Path::join(volume.path(), name);
     let source =
         FileSource::new(file("tls.crt"), file("tls.key"), None, current.clone()).poll_every(Duration::from_millis(5));
@@ -127,11 +129,11 @@ async fn certificates_change_by_symlink_swap_while_connections_go_on() {
     let following = tokio::spawn(source.run());
     let running = start(current, limits(), admission()).await;
     let mut old = http1(connect(running.address, &pair.root, &[]).await.unwrap()).await;
-    for generation in 1..=4 {
+    for _ in 1..=4 {
         let before = running.current.view().serving.unwrap().leaf().to_vec();
         pair = chain();
         let mut views = running.current.subscribe();
-        publish(volume.path(), generation, &pair);
+        publish(volume.path(), &pair);
         let changed = |view: &sluice_certs::current::View| view.serving.as_ref().is_some_and(|s| s.leaf() != before);
         timeout(LONG, views.wait_for(changed)).await.expect("seen").unwrap();
         // The new root verifies new connections; the old connection knows nothing of it.
@@ -192,6 +194,35 @@ async fn a_client_may_pause_between_requests() {
         let response = sender.send_request(post("/validate", body())).await.unwrap();
         assert_eq!(read_review(response).await["allowed"], true);
     }
+}
+
+#[tokio::test]
+async fn a_connection_of_http2_is_closed_when_it_is_idle_and_not_while_a_request_is_open() {
+    let pair = chain();
+    let gate = Gate::closed();
+    let idle = Duration::from_millis(200);
+    let limits = Limits {
+        idle,
+        first_request: Duration::from_millis(50),
+        ..limits()
+    };
+    let running = start(current(&pair), limits, Arc::new(gate.clone())).await;
+    let stream = connect(running.address, &pair.root, &[b"h2"]).await.unwrap();
+    let (mut sender, connection) = conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
+    let mut connection = tokio::spawn(connection);
+    let open = sender.send_request(post("/validate", body()));
+    tokio::pin!(open);
+    assert!(timeout(idle * 5, &mut open).await.is_err(), "the gate is closed");
+    gate.open.add_permits(1);
+    let response = timeout(LONG, open).await.expect("not cut off").unwrap();
+    assert_eq!(read_review(response).await["allowed"], true);
+    let answered = Instant::now();
+    // The client keeps its end open, and answers the server's pings.
+    let _ = timeout(LONG, &mut connection).await.expect("closed").unwrap();
+    assert!(answered.elapsed() >= idle / 2, "closed at once");
+    drop(sender);
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use crate::{Failure, Outcome};
 pub struct Output {
     /// Whether it ended with exit code 0.
     pub success: bool,
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
     /// Standard error.
@@ -51,6 +53,7 @@ pub async fn run(program: &str, arguments: &[&str], input: Option<&str>) -> Outc
     let output = child.wait_with_output().await?;
     Ok(Output {
         success: output.status.success(),
+        code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
@@ -70,6 +73,25 @@ pub async fn kubectl(arguments: &[&str]) -> Outcome<Output> {
 /// When it cannot be started.
 pub async fn apply(namespace: &str, yaml: &str) -> Outcome<Output> {
     run("kubectl", &["--namespace", namespace, "apply", "-f", "-"], Some(yaml)).await
+}
+
+/// `kubectl create --dry-run=server` in `namespace`, with `objects` (YAML or JSON) as input; its standard output is what
+/// would be stored, as JSON.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn dry_run(namespace: &str, objects: &str) -> Outcome<Output> {
+    let arguments = [
+        "--namespace",
+        namespace,
+        "create",
+        "--dry-run=server",
+        "-o",
+        "json",
+        "-f",
+        "-",
+    ];
+    run("kubectl", &arguments, Some(objects)).await
 }
 
 /// `helm` with these arguments.

@@ -1,6 +1,7 @@
 //! What the end-to-end tests and the demo stand on: the cluster of `KUBECONFIG`, the real `kubectl` and `helm`, and
 //! ways to wait for something to become true, each with a limit and a text that says what was being waited for.
 
+pub mod certificates;
 pub mod cluster;
 pub mod command;
 pub mod fixtures;
@@ -9,6 +10,7 @@ pub mod latency;
 pub mod objects;
 pub mod report;
 pub mod sluice;
+pub mod stream;
 pub mod wait;
 
 /// Anything that goes wrong in a test or the demo, as text for people.

@@ -71,6 +71,22 @@ pub async fn install(settings: &[&str]) -> Outcome<String> {
     )))
 }
 
+/// Waits until the webhook's pods are those that its Deployment wants, and ready.
+///
+/// # Errors
+/// When that takes more than two minutes.
+pub async fn wait_webhook() -> Outcome {
+    let status = [
+        "--namespace",
+        NAMESPACE,
+        "rollout",
+        "status",
+        "deployment/sluice-webhook",
+        "--timeout=120s",
+    ];
+    kubectl(&status).await?.succeeded("rollout status").map(|_| ())
+}
+
 /// The setting by which the pods name the image that was loaded last: its tag is always the same, and without another
 /// template the pods of an older one would stay. `None` where `tests/tools/load-images.sh` did not load it.
 async fn loaded_image() -> Outcome<Option<String>> {

@@ -4,12 +4,14 @@
 
 mod admission;
 mod api_server;
+mod audit;
 mod cert_manager;
 mod chaos;
 mod exceptions;
 mod flink_2;
 mod flink_client_equality;
 mod lifecycle;
+mod own_certificates;
 mod plugins;
 mod policies;
 mod standby;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sluice_e2e::command::{Output, kubectl, run};
+use sluice_e2e::command::{self, Output, kubectl, run};
 use sluice_e2e::fixtures::{tiny, with};
 use sluice_e2e::wait::{Seen, until};
 use sluice_e2e::{Outcome, sluice};
@@ -21,21 +21,7 @@ async fn dry_run(parallelism: i32) -> Outcome<Output> {
         "/spec/flinkConfiguration/state.savepoints.dir",
         json!("s3://bucket/savepoints"),
     );
-    run(
-        "kubectl",
-        &[
-            "--namespace",
-            "default",
-            "create",
-            "--dry-run=server",
-            "-o",
-            "json",
-            "-f",
-            "-",
-        ],
-        Some(&object.to_string()),
-    )
-    .await
+    command::dry_run("default", &object.to_string()).await
 }
 
 /// Installs Sluice with the example plugin, which allows so much parallelism.

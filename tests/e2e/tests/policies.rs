@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_e2e::cluster::{TestNamespace, client};
-use sluice_e2e::command::{Output, apply, kubectl, run};
+use sluice_e2e::command::{self, Output, apply, kubectl, run};
 use sluice_e2e::fixtures::tiny;
 use sluice_e2e::wait::{Seen, until};
 use sluice_e2e::{Outcome, sluice};
@@ -19,17 +19,7 @@ fn policy(kind: &str, name: &str, spec: &Value) -> String {
 
 /// kubectl's answer to a server-side dry run of the tiny job, with what would be stored.
 async fn dry_run(namespace: &str) -> Outcome<Output> {
-    let arguments = [
-        "--namespace",
-        namespace,
-        "create",
-        "--dry-run=server",
-        "-o",
-        "json",
-        "-f",
-        "-",
-    ];
-    run("kubectl", &arguments, Some(&tiny("ruled").to_string())).await
+    command::dry_run(namespace, &tiny("ruled").to_string()).await
 }
 
 /// Waits until kubectl's answer is as `wanted` says.
@@ -151,7 +141,7 @@ async fn a_policy_with_a_mistake_is_refused_with_its_place() -> Outcome {
 async fn the_example_is_accepted() -> Outcome {
     sluice::ensure_installed().await?;
     let example = sluice::file("docs/examples/policy.yaml")?;
-    let output = run("kubectl", &["create", "--dry-run=server", "-f", "-"], Some(&example)).await?;
+    let output = command::dry_run("default", &example).await?;
     assert!(output.success, "{}", output.stderr);
     Ok(())
 }

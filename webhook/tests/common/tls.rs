@@ -1,6 +1,5 @@
 //! Certificates, volumes and clients for tests with real sockets.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,23 +54,10 @@ pub fn chain_until(end: time::OffsetDateTime) -> Pair {
     }
 }
 
-/// Writes a generation of a volume as kubelet's atomic writer does: a new folder, and a symlink renamed over `..data`.
-pub fn publish(volume: &Path, generation: u32, pair: &Pair) {
-    let folder = volume.join(format!("..gen_{generation}"));
-    fs::create_dir(&folder).unwrap();
-    for (name, text) in [("tls.crt", &pair.chain), ("tls.key", &pair.key)] {
-        fs::write(folder.join(name), text).unwrap();
-        let link = volume.join(name);
-        if !link.exists() {
-            std::os::unix::fs::symlink(Path::new("..data").join(name), &link).unwrap();
-        }
-    }
-    let temporary = volume.join("..data_tmp");
-    std::os::unix::fs::symlink(folder.file_name().unwrap(), &temporary).unwrap();
-    fs::rename(&temporary, volume.join("..data")).unwrap();
-    if generation > 0 {
-        fs::remove_dir_all(volume.join(format!("..gen_{}", generation - 1))).unwrap();
-    }
+/// Writes the next generation of a mounted Secret.
+pub fn publish(volume: &Path, pair: &Pair) {
+    let files = [("tls.crt", pair.chain.as_bytes()), ("tls.key", pair.key.as_bytes())];
+    sluice_test_support::volume::publish(volume, &files).unwrap();
 }
 
 fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {

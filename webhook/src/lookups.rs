@@ -20,7 +20,10 @@ use kube::{Api, Client, Resource};
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
 use sluice_policies::watch::Policies;
-use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, FlinkSessionJobSpec};
+use sluice_shared::api::{
+    FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, FlinkSessionJobSpec, JobManagerSpec, PodTemplate,
+    TaskManagerSpec,
+};
 use sluice_shared::rules::{self, Lookup};
 
 /// First and longest pause after a watch failed.
@@ -40,9 +43,19 @@ pub trait Looked:
 impl Looked for FlinkDeployment {
     const RESOURCE: &'static str = "flinkdeployments.flink.apache.org";
     fn trimmed(self) -> Self {
+        let mounts = |template: Option<PodTemplate>| template.as_ref().map(rules::without_most);
         Self {
             metadata: identity(self.metadata),
             spec: FlinkDeploymentSpec {
+                pod_template: mounts(self.spec.pod_template),
+                job_manager: self.spec.job_manager.map(|jm| JobManagerSpec {
+                    pod_template: mounts(jm.pod_template),
+                    ..JobManagerSpec::default()
+                }),
+                task_manager: self.spec.task_manager.map(|tm| TaskManagerSpec {
+                    pod_template: mounts(tm.pod_template),
+                    ..TaskManagerSpec::default()
+                }),
                 job: self.spec.job,
                 flink_configuration: self.spec.flink_configuration,
                 flink_version: self.spec.flink_version,

@@ -7,7 +7,8 @@ use super::lookup::Lookup;
 use crate::api::snapshot::{JobKind, JobReference};
 use crate::api::{
     FlinkBlueGreenDeployment, FlinkBlueGreenDeploymentSpec, FlinkConfiguration, FlinkDeployment, FlinkDeploymentSpec,
-    FlinkSessionJob, FlinkSessionJobSpec, FlinkStateSnapshot, FlinkStateSnapshotSpec, JobSpec, reconciled,
+    FlinkSessionJob, FlinkSessionJobSpec, FlinkStateSnapshot, FlinkStateSnapshotSpec, FlinkVersion, JobSpec,
+    reconciled,
 };
 use crate::config::{ConfigOption, FlattenError, FlinkConfig, OptionValue, flatten};
 
@@ -132,6 +133,8 @@ impl<'a> Deployment<'a> {
             job,
             task_manager_replicas: self.spec.task_manager.as_ref().and_then(|tm| tm.replicas),
             config: &self.config,
+            written: &self.written,
+            flink_version: self.spec.flink_version,
             root: self.root,
         })
     }
@@ -146,6 +149,10 @@ pub struct Job<'a> {
     pub task_manager_replicas: Option<i32>,
     /// Effective configuration.
     pub config: &'a FlinkConfig,
+    /// `flinkConfiguration` of the job's own resource in flat form.
+    pub written: &'a Result<FlinkConfig, FlattenError>,
+    /// Flink version of the cluster.
+    pub flink_version: Option<FlinkVersion>,
     /// Path of the spec.
     pub root: &'static str,
 }
@@ -220,11 +227,13 @@ impl<'a> SessionJob<'a> {
     /// The job, where the configuration that it runs with is known.
     #[must_use]
     pub fn job(&self) -> Option<Job<'_>> {
-        self.cluster.found()?;
+        let cluster = self.cluster.found()?;
         self.spec.job.as_ref().map(|job| Job {
             job,
             task_manager_replicas: None,
             config: &self.config,
+            written: &self.written,
+            flink_version: cluster.spec.flink_version,
             root: "spec",
         })
     }

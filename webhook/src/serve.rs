@@ -16,7 +16,7 @@ use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::{self, Shutdown, Trigger};
-use sluice_shared::extension::{Extension, Extensions};
+use sluice_shared::extension::{COMPILED_IN, Extension, Extensions};
 use tokio::sync::watch;
 
 use crate::client_auth::{ClientAuth, ClientAuthError};
@@ -86,6 +86,8 @@ pub struct Options {
     pub config_dir: Option<PathBuf>,
     /// File that lists plugins.
     pub plugins: Option<PathBuf>,
+    /// Validators that are compiled into the program, beside policies and plugins.
+    pub extensions: Vec<Arc<dyn Extension>>,
     /// Limits of the TLS server.
     pub limits: Limits,
     /// Who may ask; anybody where there is none.
@@ -165,6 +167,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     // Sources of the user's own validators replace theirs in here while requests run.
     let extensions: Arc<Extensions> = Arc::default();
     extensions.observe(Arc::new(metrics.clone()));
+    extensions.replace(COMPILED_IN, options.extensions.clone());
     if let Some(file) = &options.plugins {
         let loaded = keep::start(file, Arc::clone(&extensions), &mut registry)?;
         readiness.register("plugins", move || {

@@ -11,7 +11,8 @@ use kube::Client;
 use kube::runtime::controller::{Config, Error as RunError, ReconcileRequest, applier};
 use prometheus_client::registry::Registry;
 use sluice_plugins::keep::{self, KeepError};
-use sluice_policies::watch::{Forbidden, Policies};
+use sluice_policies::follow::Needed;
+use sluice_policies::watch::Policies;
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
@@ -133,7 +134,11 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         &client,
         &options.watch_namespaces,
         Arc::clone(&extensions),
-        Forbidden::GoOn,
+        Needed::WhereAllowed,
+        {
+            let metrics = metrics.clone();
+            Box::new(move |policies| metrics.policies_invalid(policies))
+        },
     );
     let leadership = Leadership::default();
     let shared = Arc::new(Shared {

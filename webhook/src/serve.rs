@@ -11,7 +11,8 @@ use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority};
 use sluice_plugins::keep::{self, KeepError};
-use sluice_policies::watch::{Forbidden, Policies};
+use sluice_policies::follow::Needed;
+use sluice_policies::watch::Policies;
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
@@ -190,7 +191,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     }
 
     let client = client(&options).await?;
-    let policies = policies(&options.objects, client.as_ref(), &extensions);
+    let policies = policies(&options.objects, client.as_ref(), &extensions, metrics.clone());
     let lookups = match (&options.objects, &client) {
         (Objects::Cluster(namespaces), Some(client)) => Lookups::watching(client, namespaces),
         (Objects::Offline(Some(file)), _) => Lookups::from_file(file)?,
@@ -220,7 +221,12 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
 }
 
 /// The cluster's policies, followed from now on. Without a cluster: those of the file, which never change.
-fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensions>) -> Option<Arc<Policies>> {
+fn policies(
+    objects: &Objects,
+    client: Option<&Client>,
+    extensions: &Arc<Extensions>,
+    metrics: Metrics,
+) -> Option<Arc<Policies>> {
     match (objects, client) {
         (Objects::Cluster(namespaces), Some(client)) => {
             let extensions = Arc::clone(extensions);
@@ -228,7 +234,8 @@ fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensi
                 client,
                 namespaces,
                 extensions,
-                Forbidden::Wait,
+                Needed::WhereInstalled,
+                Box::new(move |policies| metrics.policies_invalid(policies)),
             )))
         }
         (Objects::Offline(Some(file)), _) => {
@@ -238,6 +245,7 @@ fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensi
             for problem in &loaded.problems {
                 tracing::error!("policy left out, it cannot be used: {problem}");
             }
+            metrics.policies_invalid(loaded.problems.len());
             let policies = loaded.policies.into_iter();
             extensions.replace(
                 sluice_policies::SOURCE,

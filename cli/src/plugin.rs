@@ -1,22 +1,27 @@
-//! `sluice plugin test`: asks a plugin about files, as the webhook would.
+//! `sluice plugin test`: asks a plugin, or policies, about files, as the webhook would.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::Value;
 use sluice_plugins::answer::Answer;
 use sluice_plugins::request::Phase;
 use sluice_plugins::settings::Grants;
 use sluice_plugins::{CallError, Host, Plugin, Settings};
+use sluice_policies::Policy;
 use sluice_runtime::config_dir;
 use sluice_shared::api::{API_VERSION, FlinkBlueGreenDeployment, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
-use sluice_shared::config::{DefaultConfiguration, FlinkConfig, parse_duration};
-use sluice_shared::defaults;
-use sluice_shared::extension::{Operation, Question, Request};
-use sluice_shared::rules::{Environment, Kind, NoLookups, Validate, shape};
+use sluice_shared::config::{FlinkConfig, parse_duration};
+use sluice_shared::defaults::{self, Operation as PatchOperation};
+use sluice_shared::extension::{Extension as _, Operation, Question, Request};
+use sluice_shared::rules::{Environment, Kind, Lookups as _, Report, Validate, shape};
+
+use crate::check::{Objects, in_namespace};
+use crate::lint::Input;
+use crate::lint::sources::Sources;
 
 /// What to do with plugins.
 #[derive(Debug, Args)]
@@ -27,44 +32,107 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Ask a plugin about resources in files, and show what it answers.
+    /// Ask a plugin or policies about resources in files, and show what they answer.
     Test(Test),
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["plugin", "policy"]))]
 struct Test {
     /// The plugin: a WebAssembly module or component.
     #[arg(long, value_name = "FILE")]
-    plugin: PathBuf,
+    plugin: Option<PathBuf>,
+    /// A file, or a folder of files, with policies (ClusterFlinkPolicy, FlinkPolicy); may be given again.
+    #[arg(long, value_name = "PATH")]
+    policy: Vec<PathBuf>,
     /// Settings of the plugin, as JSON.
-    #[arg(long, value_name = "JSON", default_value = "null")]
+    #[arg(long, value_name = "JSON", default_value = "null", requires = "plugin")]
     settings: String,
-    /// Also ask what it fills in.
-    #[arg(long)]
+    /// Also ask the plugin what it fills in; of policies the defaults are always shown.
+    #[arg(long, requires = "plugin")]
     mutate: bool,
-    /// Grant it the clock.
-    #[arg(long)]
+    /// Grant the plugin the clock.
+    #[arg(long, requires = "plugin")]
     clock: bool,
-    /// Grant it random numbers.
-    #[arg(long)]
+    /// Grant the plugin random numbers.
+    #[arg(long, requires = "plugin")]
     random: bool,
-    /// Longest time for one call, such as "500 ms".
-    #[arg(long, default_value = "500 ms")]
+    /// Longest time for one call of the plugin, such as "500 ms".
+    #[arg(long, default_value = "500 ms", requires = "plugin")]
     timeout: String,
+    /// Namespace of resources and policies that name none.
+    #[arg(long, short, default_value = "default")]
+    namespace: String,
     /// Folder with the operator's config.yaml or flink-conf.yaml, whose defaults count as they do in the cluster.
     #[arg(long, value_name = "DIR")]
     config_dir: Option<PathBuf>,
-    /// Files of YAML or JSON documents. Documents of other kinds are left out.
+    /// Files of YAML or JSON documents, folders of these, or - for standard input. Documents of other kinds are left out.
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
 
-/// Does what was asked; whether the plugin agrees to everything.
+/// Does what was asked; whether the plugin and the policies agree to everything.
 ///
 /// # Errors
-/// When a file cannot be read, or the plugin cannot be run at all.
+/// When a file cannot be read, a policy is wrong, or the plugin cannot be run at all.
 pub fn run(arguments: &Arguments) -> Result<bool, String> {
     let Command::Test(test) = &arguments.command;
+    let defaults = config_dir::load(test.config_dir.as_deref())
+        .map_err(|e| e.to_string())?
+        .configuration;
+    let plugin = test.plugin.as_deref().map(|file| load(file, test)).transpose()?;
+    let policies = policies(&test.policy, &test.namespace)?;
+    let input = read(&test.files)?;
+    let mut known = Objects::default();
+    for node in &input.namespaces {
+        known.add_namespace(&node.to_value());
+    }
+    let objects: Vec<(String, Kind, Value)> = input
+        .documents
+        .into_iter()
+        .map(|(file, document)| {
+            (
+                file,
+                document.kind,
+                in_namespace(document.node.to_value(), &test.namespace),
+            )
+        })
+        .collect();
+    for (_, kind, object) in &objects {
+        known.add(*kind, object);
+    }
+    if objects.is_empty() {
+        return Err(format!("there is no resource of {API_VERSION} in these files"));
+    }
+    let environment = Environment::new(&defaults, &known);
+    let mut agrees = true;
+    for (file, kind, object) in &objects {
+        let text = |field: &str| object["metadata"][field].as_str();
+        println!("{file}: {kind} {}", text("name").unwrap_or("(no name)"));
+        let labels = known.namespace_labels(text("namespace").unwrap_or_default());
+        let config = config(*kind, object, &environment);
+        let question = Question {
+            kind: *kind,
+            object,
+            old: None,
+            config: &config,
+            namespace_labels: labels.found(),
+            request: Request {
+                operation: Some(Operation::Create),
+                ..Request::default()
+            },
+        };
+        if let Some(plugin) = &plugin {
+            agrees &= ask(plugin, &question, test.mutate);
+        }
+        for policy in &policies {
+            agrees &= ask_policy(policy, &question);
+        }
+    }
+    Ok(agrees)
+}
+
+fn load(file: &Path, test: &Test) -> Result<Plugin, String> {
     let timeout = parse_duration(&test.timeout).map_err(|e| format!("--timeout: {e}"))?;
     let settings = Settings {
         mutating: test.mutate,
@@ -75,59 +143,89 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
             ..Grants::default()
         },
         settings: serde_json::from_str(&test.settings).map_err(|e| format!("--settings is no JSON: {e}"))?,
-        ..Settings::of_file("plugin", test.plugin.clone())
+        ..Settings::of_file("plugin", file.to_owned())
     };
-    let defaults = config_dir::load(test.config_dir.as_deref())
-        .map_err(|e| e.to_string())?
-        .configuration;
-    let module = std::fs::read(&test.plugin).map_err(|e| format!("cannot read {}: {e}", test.plugin.display()))?;
+    let module = std::fs::read(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
     let host = Arc::new(Host::new().map_err(|e| format!("WebAssembly cannot be run here: {e}"))?);
     let began = Instant::now();
     let compiled = host.engine().compile(&module);
-    let compiled = compiled.map_err(|e| format!("{}: {e}", test.plugin.display()))?;
+    let compiled = compiled.map_err(|e| format!("{}: {e}", file.display()))?;
     eprintln!("compiled in {} ms", began.elapsed().as_millis());
-    let plugin = Plugin::new(settings, Ok(compiled), host);
-    let mut agrees = true;
-    let mut asked = 0;
-    for file in &test.files {
-        let content = std::fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
-        for (kind, object) in objects(&content).map_err(|e| format!("{} is no YAML: {e}", file.display()))? {
-            let config = config(kind, &object, &defaults);
-            println!(
-                "{}: {kind} {}",
-                file.display(),
-                object["metadata"]["name"].as_str().unwrap_or("(no name)")
-            );
-            agrees &= ask(&plugin, kind, &object, &config, test.mutate);
-            asked += 1;
+    Ok(Plugin::new(settings, Ok(compiled), host))
+}
+
+/// What is in `files`, all of which have to be read.
+fn read(files: &[PathBuf]) -> Result<Input, String> {
+    let input = Input::read(&Sources::find(files));
+    match input.problems.first() {
+        Some(problem) => Err(problem.to_string()),
+        None => Ok(input),
+    }
+}
+
+fn policies(files: &[PathBuf], namespace: &str) -> Result<Vec<Policy>, String> {
+    let found = read(files)?.policies;
+    if found.is_empty() && !files.is_empty() {
+        return Err("there is no policy in the files of --policy".to_owned());
+    }
+    found
+        .iter()
+        .map(|(file, resource, node)| policy(file, &in_namespace(node.to_value(), namespace), resource.as_str()))
+        .collect()
+}
+
+fn policy(file: &str, object: &Value, kind: &str) -> Result<Policy, String> {
+    Policy::from_json(object).map_err(|violations| {
+        let name = object["metadata"]["name"].as_str().unwrap_or("(no name)");
+        let reasons: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        format!("{file}: the {kind} {name} cannot be used: {}", reasons.join("; "))
+    })
+}
+
+/// Prints what `policy` says and fills in; whether it says something and agrees.
+fn ask_policy(policy: &Policy, question: &Question<'_>) -> bool {
+    let name = policy.name();
+    if !policy.applies(question) {
+        println!("  {name}: is for others");
+        return true;
+    }
+    let began = Instant::now();
+    let filled = policy.mutate(question);
+    let judged = policy.validate(question);
+    let took = began.elapsed();
+    let mut text = String::new();
+    match &judged {
+        Ok(report) => text.push_str(&findings(report)),
+        Err(failure) => {
+            let _ = writeln!(text, "  no answer: {failure}");
         }
     }
-    if asked == 0 {
-        return Err(format!("there is no resource of {API_VERSION} in these files"));
-    }
-    Ok(agrees)
+    text.push_str(&mutation(
+        &filled.as_deref().map_err(ToString::to_string),
+        question.object,
+    ));
+    print!("  {name}:\n{text}{}", time(took));
+    filled.is_ok() && judged.is_ok_and(|report| report.is_valid())
 }
 
 /// Prints the answers; whether the plugin gave them and agrees.
-fn ask(plugin: &Plugin, kind: Kind, object: &Value, config: &FlinkConfig, mutate: bool) -> bool {
-    let question = Question {
-        kind,
-        object,
-        old: None,
-        config,
-        namespace_labels: None,
-        request: Request {
-            operation: Some(Operation::Create),
-            ..Request::default()
-        },
-    };
+fn ask(plugin: &Plugin, question: &Question<'_>, mutate: bool) -> bool {
     let began = Instant::now();
-    let (judged, said) = call(plugin, Phase::Validate, &question);
-    print!("{}", judgement(&judged, config, &said, began.elapsed()));
+    let (judged, said) = call(plugin, Phase::Validate, question);
+    print!(
+        "{}{}{}",
+        stderr(&said),
+        judgement(&judged, question),
+        time(began.elapsed())
+    );
     let mut agrees = judged.as_ref().is_ok_and(|answer| answer.violations.is_empty());
     if mutate {
-        let (filled, said) = call(plugin, Phase::Mutate, &question);
-        print!("{}", mutation(&filled, object, &said));
+        let (filled, said) = call(plugin, Phase::Mutate, question);
+        let patch = filled
+            .as_ref()
+            .map(|answer| answer.patch.as_slice())
+            .map_err(Clone::clone);
+        print!("{}{}", stderr(&said), mutation(&patch, question.object));
         agrees &= filled.is_ok();
     }
     agrees
@@ -146,39 +244,41 @@ fn call(plugin: &Plugin, phase: Phase, question: &Question<'_>) -> (Result<Answe
     }
 }
 
-fn judgement(answer: &Result<Answer, String>, config: &FlinkConfig, said: &[u8], took: Duration) -> String {
-    let mut text = stderr(said);
+fn judgement(answer: &Result<Answer, String>, question: &Question<'_>) -> String {
     match answer {
-        Err(error) => {
-            let _ = writeln!(text, "  no answer: {error}");
-        }
-        Ok(answer) => {
-            let report = answer.clone().report("plugin", config);
-            for violation in &report.violations {
-                let _ = writeln!(text, "  violation {violation}");
-            }
-            for warning in &report.warnings {
-                let _ = writeln!(text, "  warning {warning}");
-            }
-            if report.violations.is_empty() && report.warnings.is_empty() {
-                text.push_str("  nothing to say\n");
-            }
-        }
+        Err(error) => format!("  no answer: {error}\n"),
+        Ok(answer) => findings(&answer.clone().report("plugin", question)),
     }
-    let _ = writeln!(text, "  {:.1} ms", took.as_secs_f64() * 1000.0);
+}
+
+fn findings(report: &Report) -> String {
+    let mut text = String::new();
+    for violation in &report.violations {
+        let _ = writeln!(text, "  violation {violation}");
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "  warning {warning}");
+    }
+    for finding in &report.audit {
+        let _ = writeln!(text, "  audit {finding}");
+    }
+    if text.is_empty() {
+        text.push_str("  nothing to say\n");
+    }
     text
 }
 
-fn mutation(answer: &Result<Answer, String>, object: &Value, said: &[u8]) -> String {
-    let mut text = stderr(said);
-    let patch = match answer {
-        Ok(answer) => &answer.patch,
-        Err(error) => {
-            let _ = writeln!(text, "  no patch: {error}");
-            return text;
-        }
+fn time(took: Duration) -> String {
+    format!("  {:.1} ms\n", took.as_secs_f64() * 1000.0)
+}
+
+fn mutation(patch: &Result<&[PatchOperation], String>, object: &Value) -> String {
+    let patch = match patch {
+        Ok(patch) => *patch,
+        Err(error) => return format!("  no patch: {error}\n"),
     };
     let mut changed = object.clone();
+    let mut text = String::new();
     if let Err(error) = defaults::apply(patch, &mut changed) {
         let _ = writeln!(text, "  {error}");
     } else if changed == *object {
@@ -199,31 +299,19 @@ fn stderr(said: &[u8]) -> String {
     })
 }
 
-/// Those of our kinds.
-fn objects(text: &str) -> Result<Vec<(Kind, Value)>, String> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|e| e.to_string())?;
-    let ours = documents
-        .into_iter()
-        .filter(|document| document["apiVersion"] == API_VERSION);
-    Ok(ours
-        .filter_map(|document| Some((Kind::from_name(document["kind"].as_str()?)?, document)))
-        .collect())
-}
-
 /// The configuration that the object means.
-fn config(kind: Kind, object: &Value, defaults: &DefaultConfiguration) -> FlinkConfig {
+fn config(kind: Kind, object: &Value, environment: &Environment<'_>) -> FlinkConfig {
     fn of<K: Validate>(object: &Value, environment: &Environment<'_>) -> FlinkConfig {
         let (object, _) = shape::read::<K>(object);
         object
             .map(|object| object.effective_config(environment))
             .unwrap_or_default()
     }
-    let environment = Environment::new(defaults, &NoLookups);
     match kind {
-        Kind::FlinkDeployment => of::<FlinkDeployment>(object, &environment),
-        Kind::FlinkSessionJob => of::<FlinkSessionJob>(object, &environment),
-        Kind::FlinkStateSnapshot => of::<FlinkStateSnapshot>(object, &environment),
-        Kind::FlinkBlueGreenDeployment => of::<FlinkBlueGreenDeployment>(object, &environment),
+        Kind::FlinkDeployment => of::<FlinkDeployment>(object, environment),
+        Kind::FlinkSessionJob => of::<FlinkSessionJob>(object, environment),
+        Kind::FlinkStateSnapshot => of::<FlinkStateSnapshot>(object, environment),
+        Kind::FlinkBlueGreenDeployment => of::<FlinkBlueGreenDeployment>(object, environment),
     }
 }
 
@@ -231,36 +319,33 @@ fn config(kind: Kind, object: &Value, defaults: &DefaultConfiguration) -> FlinkC
 mod tests {
     use super::*;
 
-    const TWO: &str = "kind: ConfigMap\napiVersion: v1\n---\napiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: a}\nspec: \
-                       {flinkVersion: v1_20, flinkConfiguration: {a.b: c}}\n";
-
-    #[test]
-    fn other_kinds_are_left_out_and_the_configuration_is_the_effective_one() {
-        let found = objects(TWO).expect("YAML");
-        let [(kind, object)] = &found[..] else {
-            panic!("one of ours")
-        };
-        assert_eq!(*kind, Kind::FlinkDeployment);
-        assert_eq!(
-            config(*kind, object, &DefaultConfiguration::default()).get("a.b"),
-            Some("c")
-        );
-    }
-
     #[test]
     fn answers_are_shown() {
         let answer = br#"{"violations": [{"path": "spec", "message": "no", "fix": "do not"}], "patch": [{"op": "add", "path": "/spec/x", "value": 1}]}"#;
         let answer = Answer::parse(answer);
-        let shown = judgement(&answer, &FlinkConfig::default(), b"hm\n", Duration::from_millis(2));
-        assert_eq!(shown, "  | hm\n  violation spec: no. Do not. [plugin]\n  2.0 ms\n");
         let object = serde_json::json!({ "spec": {} });
+        let question = Question {
+            kind: Kind::FlinkDeployment,
+            object: &object,
+            old: None,
+            config: &FlinkConfig::default(),
+            namespace_labels: None,
+            request: Request::default(),
+        };
+        assert_eq!(
+            judgement(&answer, &question),
+            "  violation spec: no. Do not. [plugin]\n"
+        );
+        assert_eq!(stderr(b"hm\n"), "  | hm\n");
+        assert_eq!(time(Duration::from_millis(2)), "  2.0 ms\n");
+        let answer = answer.unwrap();
         let patch = "  patch {\"op\":\"add\",\"path\":\"/spec/x\",\"value\":1}\n";
-        assert_eq!(mutation(&answer, &object, b""), patch);
+        assert_eq!(mutation(&Ok(&answer.patch), &object), patch);
         let filled = serde_json::json!({ "spec": { "x": 1 } });
-        assert_eq!(mutation(&answer, &filled, b""), "  fills in nothing\n");
-        let none = Err("it crashed".to_owned());
-        assert!(
-            judgement(&none, &FlinkConfig::default(), b"", Duration::ZERO).starts_with("  no answer: it crashed\n")
+        assert_eq!(mutation(&Ok(&answer.patch), &filled), "  fills in nothing\n");
+        assert_eq!(
+            judgement(&Err("it crashed".to_owned()), &question),
+            "  no answer: it crashed\n"
         );
     }
 }

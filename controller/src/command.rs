@@ -79,6 +79,7 @@ impl Run {
             admin_listen: self.admin_listen,
             config_dir: self.config_dir,
             plugins: self.plugins.filter(|path| !path.as_os_str().is_empty()),
+            extensions: Vec::new(),
             watch_namespaces: namespaces,
             lease: self.leader_elect.then_some(LeaseOptions {
                 namespace: self.namespace,

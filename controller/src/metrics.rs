@@ -64,6 +64,7 @@ pub struct Metrics {
     rest: Family<Requests, Counter>,
     resources: Family<State, Gauge>,
     leader: Gauge,
+    policies_invalid: Gauge,
 }
 
 impl Metrics {
@@ -77,7 +78,13 @@ impl Metrics {
             rest: Family::default(),
             resources: Family::default(),
             leader: Gauge::default(),
+            policies_invalid: Gauge::default(),
         };
+        registry.register(
+            "sluice_policies_invalid",
+            "Policies that cannot be compiled and are left out",
+            metrics.policies_invalid.clone(),
+        );
         let registry = registry.sub_registry_with_prefix("sluice_controller");
         registry.register("reconciles", "Reconciles by result", metrics.reconciles.clone());
         registry.register_with_unit(
@@ -124,6 +131,11 @@ impl Metrics {
                 .get_or_create(&State { state: state.as_str() })
                 .set(count);
         }
+    }
+
+    /// So many policies cannot be used now.
+    pub fn policies_invalid(&self, policies: usize) {
+        self.policies_invalid.set(i64::try_from(policies).unwrap_or(i64::MAX));
     }
 
     /// Says whether this process leads.

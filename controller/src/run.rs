@@ -11,12 +11,13 @@ use kube::Client;
 use kube::runtime::controller::{Config, Error as RunError, ReconcileRequest, applier};
 use prometheus_client::registry::Registry;
 use sluice_plugins::keep::{self, KeepError};
-use sluice_policies::watch::{Forbidden, Policies};
+use sluice_policies::follow::Needed;
+use sluice_policies::watch::Policies;
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::Shutdown;
-use sluice_shared::extension::Extensions;
+use sluice_shared::extension::{COMPILED_IN, Extension, Extensions};
 
 use crate::context::{Context, Leadership, OwnWrites, Recent, Shared};
 use crate::deployment::valid::OwnRules;
@@ -45,6 +46,8 @@ pub struct Options {
     pub config_dir: Option<PathBuf>,
     /// File that lists plugins; none where absent.
     pub plugins: Option<PathBuf>,
+    /// Validators that are compiled into the program, beside policies and plugins.
+    pub extensions: Vec<Arc<dyn Extension>>,
     /// Namespaces to watch; all where empty.
     pub watch_namespaces: Vec<String>,
     /// The lease to hold; the process leads without one where absent.
@@ -107,6 +110,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     let metrics = Metrics::new(&mut registry);
     let readiness = Readiness::new();
     let extensions: Arc<Extensions> = Arc::default();
+    extensions.replace(COMPILED_IN, options.extensions.clone());
     let plugins = match &options.plugins {
         Some(file) => Some(keep::start(file, Arc::clone(&extensions), &mut registry)?),
         None => None,
@@ -130,7 +134,11 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         &client,
         &options.watch_namespaces,
         Arc::clone(&extensions),
-        Forbidden::GoOn,
+        Needed::WhereAllowed,
+        {
+            let metrics = metrics.clone();
+            Box::new(move |policies| metrics.policies_invalid(policies))
+        },
     );
     let leadership = Leadership::default();
     let shared = Arc::new(Shared {

@@ -1,9 +1,11 @@
 //! What a plugin writes on standard output.
 
 use serde::Deserialize;
-use sluice_shared::config::{FlinkConfig, REDACTED, is_sensitive_key};
+use sluice_shared::config::{REDACTED, is_sensitive_key};
 use sluice_shared::defaults::Operation;
+use sluice_shared::extension::Question;
 use sluice_shared::rules::{Report, Violation, Warning};
+use sluice_shared::secrets;
 
 /// Most violations, and most warnings, of one answer; nobody reads more.
 const MOST: usize = 100;
@@ -83,10 +85,12 @@ impl Answer {
             .filter_map(|finding| finding.code.as_deref())
     }
 
-    /// The findings as those of the plugin `name`. Secrets of `config` that stand in them are hidden.
+    /// The findings as those of the plugin `name`. Secrets that `question` told it of are hidden in them.
     #[must_use]
-    pub fn report(self, name: &str, config: &FlinkConfig) -> Report {
-        let secrets = secrets(config);
+    pub fn report(self, name: &str, question: &Question<'_>) -> Report {
+        // Looked for only where there is a text that may hold one.
+        let is_silent = self.violations.is_empty() && self.warnings.is_empty();
+        let secrets = if is_silent { Vec::new() } else { secrets(question) };
         // Hidden first: of a secret that is cut off, nobody would know the rest again.
         let shown = |text: &str| clean(&hide(text, &secrets));
         let code = |finding: &Finding| match &finding.code {
@@ -162,30 +166,53 @@ fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Secrets that a plugin may know of, long ones first: one may begin with another. Very short ones stand in words by
+/// Secrets that a plugin was told of, long ones first: one may begin with another. Very short ones stand in words by
 /// chance.
-pub(crate) fn secrets(config: &FlinkConfig) -> Vec<&str> {
-    let secret = config
+pub(crate) fn secrets(question: &Question<'_>) -> Vec<String> {
+    let configured = question
+        .config
         .iter()
-        .filter(|(key, value)| is_sensitive_key(key) && value.len() >= 4);
-    let mut secrets: Vec<&str> = secret.map(|(_, value)| value).collect();
+        .filter(|(key, value)| is_sensitive_key(key) && value.len() >= 4)
+        .map(|(_, value)| value.to_owned());
+    let objects = [Some(question.object), question.old];
+    let mut secrets: Vec<String> = configured
+        .chain(objects.into_iter().flatten().flat_map(secrets::secrets))
+        .collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
 }
 
 /// `text` without `secrets`.
-pub(crate) fn hide(text: &str, secrets: &[&str]) -> String {
+pub(crate) fn hide(text: &str, secrets: &[String]) -> String {
     secrets
         .iter()
-        .fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
+        .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), REDACTED))
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
     use serde_json::json;
+    use sluice_shared::config::FlinkConfig;
+    use sluice_shared::extension::Request;
+    use sluice_shared::rules::Kind;
 
     use super::*;
+
+    fn question<'a>(
+        object: &'a serde_json::Value,
+        old: Option<&'a serde_json::Value>,
+        config: &'a FlinkConfig,
+    ) -> Question<'a> {
+        Question {
+            kind: Kind::FlinkDeployment,
+            object,
+            old,
+            config,
+            namespace_labels: None,
+            request: Request::default(),
+        }
+    }
 
     fn parse(value: &serde_json::Value) -> Result<Answer, String> {
         Answer::parse(value.to_string().as_bytes())
@@ -201,7 +228,10 @@ mod tests {
             "warnings": [{ "path": "spec", "message": "the key is s3cr3t!", "fix": "" }],
         }));
         let config: FlinkConfig = [("s3.secret-key", "s3cr3t!"), ("a", "own")].into_iter().collect();
-        let report = answer.expect("an answer").report("company", &config);
+        let object = json!({});
+        let report = answer
+            .expect("an answer")
+            .report("company", &question(&object, None, &config));
         let texts: Vec<String> = report.violations.iter().map(ToString::to_string).collect();
         assert_eq!(
             texts,
@@ -211,6 +241,30 @@ mod tests {
             ]
         );
         assert_eq!(report.warnings[0].message, "the key is ******");
+    }
+
+    #[test]
+    fn secrets_of_the_whole_object_are_hidden() {
+        let container = |password: &str, token: &str| {
+            json!({ "spec": { "podTemplate": { "spec": { "containers": [{
+                "env": [{ "name": "DB_PASSWORD", "value": password }],
+                "args": ["--token", token],
+            }] } } } })
+        };
+        let (object, old) = (container("hunter2", "tok-new"), container("hunter1", "tok-old"));
+        let answer = parse(&json!({
+            "violations": [{ "path": "spec.hunter2", "message": "hunter2 and tok-new", "fix": "not tok-old" }],
+            "warnings": [{ "message": "it was hunter1" }],
+        }));
+        let config = FlinkConfig::default();
+        let report = answer
+            .expect("an answer")
+            .report("n", &question(&object, Some(&old), &config));
+        let texts = format!("{report} {}", report.warnings[0]);
+        for secret in ["hunter1", "hunter2", "tok-new", "tok-old"] {
+            assert!(!texts.contains(secret), "{texts}");
+        }
+        assert_eq!(report.violations[0].message, "****** and ******");
     }
 
     #[test]
@@ -249,7 +303,7 @@ mod tests {
         let many: Vec<_> = (0..1000).map(|_| json!({ "message": "x".repeat(5000) })).collect();
         let report = parse(&json!({ "violations": many }))
             .expect("an answer")
-            .report("n", &FlinkConfig::default());
+            .report("n", &question(&json!({}), None, &FlinkConfig::default()));
         assert_eq!(report.violations.len(), MOST);
         assert_eq!(report.violations[0].message.chars().count(), LONGEST + 1);
     }

@@ -77,7 +77,7 @@ impl Plugin {
     fn log(&self, stderr: &[u8], question: &Question<'_>) {
         if !stderr.is_empty() && tracing::enabled!(tracing::Level::DEBUG) {
             let text = String::from_utf8_lossy(stderr);
-            let text = answer::hide(text.trim_end(), &answer::secrets(question.config));
+            let text = answer::hide(text.trim_end(), &answer::secrets(question));
             tracing::debug!(plugin = self.settings.name, "{}", text.escape_debug());
         }
     }
@@ -102,7 +102,7 @@ impl Extension for Plugin {
 
     fn validate(&self, question: &Question<'_>) -> Result<Report, Failure> {
         let answer = self.ask(Phase::Validate, question)?;
-        Ok(answer.report(&self.settings.name, question.config))
+        Ok(answer.report(&self.settings.name, question))
     }
 
     fn mutate(&self, question: &Question<'_>) -> Result<Vec<Operation>, Failure> {

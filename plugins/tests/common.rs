@@ -17,7 +17,8 @@ pub fn program(imports: &[&str], body: &str) -> String {
     for name in imports {
         let parameters = match *name {
             "proc_exit" => "(param i32)",
-            "random_get" => "(param i32 i32) (result i32)",
+            "random_get" | "fd_prestat_get" => "(param i32 i32) (result i32)",
+            "path_open" => "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)",
             "clock_time_get" => "(param i32 i64 i32) (result i32)",
             _ => "(param i32 i32 i32 i32) (result i32)",
         };

@@ -98,3 +98,24 @@ fn hostile_ones_end_in_a_clear_answer(#[case] text: String, #[case] expected: &s
     let failure = hostile.validate(&Asked::default().question()).expect_err("no answer");
     assert!(failure.to_string().contains(expected), "{failure}");
 }
+
+/// What WASI says of a file that is not open.
+const BADF: u8 = 8;
+
+#[test]
+fn there_are_no_folders() {
+    let text = program(
+        &["fd_write", "fd_prestat_get", "path_open"],
+        "(func (export \"_start\")
+           (i32.store8 (i32.const 16) (call $fd_prestat_get (i32.const 3) (i32.const 1000)))
+           (i32.store8 (i32.const 17) (call $path_open (i32.const 3) (i32.const 0) (i32.const 1000) (i32.const 1)
+             (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 1004)))
+           (i32.store (i32.const 0) (i32.const 16))
+           (i32.store (i32.const 4) (i32.const 2))
+           (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))",
+    );
+    let host = host();
+    let module = host.engine().compile(&component(&text)).expect("compiled");
+    let output = host.call(&module, &Places::default(), &Arc::new(settings("a")), Vec::new(), None);
+    assert_eq!(output.answer, Ok(vec![BADF, BADF]));
+}

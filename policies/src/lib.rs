@@ -2,8 +2,8 @@
 //!
 //! [`Policy::compile`] turns a resource into something that can be asked, or says what is wrong with it and where;
 //! a [`Policy`] is an [`Extension`](sluice_shared::extension::Extension), so that webhook, controller and command line
-//! ask it as they ask every other. Nothing in here reads or writes but the module `watch`, which is there with the
-//! feature of that name only.
+//! ask it as they ask every other. Nothing in here reads or writes but the modules `watch` and `follow`, which are there
+//! with the feature `watch` only.
 //!
 //! What an expression may use is in docs/policies.md. What bounds it is in [`budget`].
 
@@ -11,6 +11,8 @@ pub mod budget;
 mod engine;
 mod expression;
 mod fields;
+#[cfg(feature = "watch")]
+pub mod follow;
 mod functions;
 mod load;
 mod matching;

@@ -10,11 +10,12 @@ use sluice_shared::api::{ClusterFlinkPolicy, FlinkPolicy};
 use sluice_shared::defaults::{Operation as PatchOperation, apply};
 use sluice_shared::extension::{Extension, Failure, FailurePolicy, Question};
 use sluice_shared::rules::{Report, Violation, Warning, name, shape};
+use sluice_shared::secrets::without_secrets;
 
 use crate::expression::{Expression, Mistake};
 use crate::fields::{Field, as_text};
 use crate::matching;
-use crate::values::{Inputs, to_json, without_secrets};
+use crate::values::{Inputs, to_json};
 
 /// Most rules, and most defaults, of one policy.
 const MOST: usize = 100;

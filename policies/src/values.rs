@@ -7,7 +7,7 @@ use cel::common::value::Val;
 use cel::{Context, Value as CelValue};
 use serde_json::Value;
 use sluice_shared::api::FlinkVersion;
-use sluice_shared::config::{FlinkConfig, REDACTED, is_sensitive_key};
+use sluice_shared::config::FlinkConfig;
 use sluice_shared::extension::{Operation, Question, User};
 
 use crate::scan::{Used, Uses};
@@ -164,37 +164,4 @@ pub(crate) fn to_json(value: &CelValue) -> Result<Value, String> {
         ),
         _ => return Err("it has to be a text, a number, a boolean, a duration, a list or a map".to_owned()),
     })
-}
-
-/// `object` with the values hidden whose names say that they are secret: what may be shown to people.
-pub(crate) fn without_secrets(object: &Value) -> Value {
-    match object {
-        Value::Object(members) => {
-            let named = members
-                .get("name")
-                .and_then(Value::as_str)
-                .is_some_and(is_sensitive_key);
-            Value::Object(
-                members
-                    .iter()
-                    .map(|(name, value)| {
-                        let hidden = is_sensitive_key(name) || (named && name == "value");
-                        (name.clone(), if hidden { hide(value) } else { without_secrets(value) })
-                    })
-                    .collect(),
-            )
-        }
-        Value::Array(elements) => Value::Array(elements.iter().map(without_secrets).collect()),
-        other => other.clone(),
-    }
-}
-
-/// The names stay, so that one can see what there is.
-fn hide(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => Value::Object(members.iter().map(|(name, v)| (name.clone(), hide(v))).collect()),
-        Value::Array(elements) => Value::Array(elements.iter().map(hide).collect()),
-        Value::Null => Value::Null,
-        _ => Value::from(REDACTED),
-    }
 }

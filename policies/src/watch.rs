@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, PartialObjectMeta};
@@ -19,24 +17,10 @@ use sluice_shared::api::policy::{GROUP, VERSION};
 use sluice_shared::api::{ClusterFlinkPolicy, FlinkDeployment, FlinkPolicy, FlinkSessionJob};
 use sluice_shared::extension::{Extension, Extensions};
 use sluice_shared::rules::{Lookup, Lookups};
-use tokio::sync::watch;
 
 use crate::SOURCE;
+use crate::follow::{self, Needed, Watch, follow};
 use crate::policy::Policy;
-
-/// First and longest pause after a watch failed.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
-/// Pause before the API server is asked again for a kind that it does not know.
-const NOT_INSTALLED: Duration = Duration::from_secs(30);
-
-/// What follows where the API server does not let this process see the policies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forbidden {
-    /// It is not ready: for the webhook, which would let pass what a policy refuses.
-    Wait,
-    /// It goes on without: for the controller, which must not stop working for it.
-    GoOn,
-}
 
 /// Watches policies, and the labels of namespaces that they select by.
 pub struct Policies {
@@ -56,47 +40,50 @@ impl Debug for Policies {
     }
 }
 
-/// How a watch stands.
-#[derive(Debug)]
-struct Watch {
-    /// Resource and place, for people.
-    what: String,
-    /// Resource as RBAC names it.
-    resource: &'static str,
-    forbidden: Forbidden,
-    synced: watch::Sender<bool>,
-    problem: RwLock<Option<String>>,
-}
-
 /// Namespace and name.
 type Key = (String, String);
+
+/// Hears how many policies cannot be used, whenever that may have changed.
+pub type OnInvalid = Box<dyn Fn(usize) + Send + Sync>;
 
 /// All policies, by watch.
 struct Book {
     extensions: Arc<Extensions>,
     policies: Mutex<BTreeMap<usize, ByName>>,
+    on_invalid: OnInvalid,
 }
 
-type ByName = BTreeMap<Key, Arc<dyn Extension>>;
+/// None for a policy that cannot be used.
+type ByName = BTreeMap<Key, Option<Arc<dyn Extension>>>;
 
 impl Book {
     fn change(&self, watch: usize, change: impl FnOnce(&mut ByName)) {
         let mut policies = self.policies.lock();
         change(policies.entry(watch).or_default());
-        let all = policies.values().flat_map(BTreeMap::values).map(Arc::clone).collect();
+        let all = || policies.values().flat_map(BTreeMap::values);
         // Within the lock, so that an older state never follows a newer one.
-        self.extensions.replace(SOURCE, all);
+        self.extensions
+            .replace(SOURCE, all().flatten().map(Arc::clone).collect());
+        (self.on_invalid)(all().filter(|policy| policy.is_none()).count());
     }
 }
 
 impl Policies {
     /// Starts to watch on the current runtime: cluster policies, the policies of `namespaces` or of all where that is
-    /// empty, and the labels of namespaces where all are watched. Policies go into `extensions`.
+    /// empty, and the labels of namespaces where all are watched. Policies go into `extensions`; `on_invalid` hears of
+    /// those that cannot.
     #[must_use]
-    pub fn start(client: &Client, namespaces: &[String], extensions: Arc<Extensions>, forbidden: Forbidden) -> Self {
+    pub fn start(
+        client: &Client,
+        namespaces: &[String],
+        extensions: Arc<Extensions>,
+        needed: Needed,
+        on_invalid: OnInvalid,
+    ) -> Self {
         let book = Arc::new(Book {
             extensions,
             policies: Mutex::default(),
+            on_invalid,
         });
         let mut policies = Self {
             watches: Vec::new(),
@@ -108,29 +95,23 @@ impl Policies {
         let cluster = resource(ClusterFlinkPolicy::KIND, ClusterFlinkPolicy::PLURAL);
         let api = Api::all_with(client.clone(), &cluster);
         let name = "clusterflinkpolicies.sluice.flink.apache.org";
-        policies.watch_policies(api, name, name.to_owned(), &book, forbidden);
+        policies.watch_policies(api, name, name.to_owned(), &book, needed);
         let local = resource(FlinkPolicy::KIND, FlinkPolicy::PLURAL);
         let name = "flinkpolicies.sluice.flink.apache.org";
         for namespace in namespaces {
             let api = Api::namespaced_with(client.clone(), namespace, &local);
-            policies.watch_policies(api, name, format!("{name} in namespace {namespace}"), &book, forbidden);
+            policies.watch_policies(api, name, format!("{name} in namespace {namespace}"), &book, needed);
         }
         if namespaces.is_empty() {
             let api = Api::all_with(client.clone(), &local);
-            policies.watch_policies(api, name, format!("{name} in all namespaces"), &book, forbidden);
-            policies.watch_namespaces(client, forbidden);
+            policies.watch_policies(api, name, format!("{name} in all namespaces"), &book, needed);
+            policies.watch_namespaces(client, needed);
         }
         policies
     }
 
-    fn add(&mut self, what: String, resource: &'static str, forbidden: Forbidden) -> Arc<Watch> {
-        let watch = Arc::new(Watch {
-            what,
-            resource,
-            forbidden,
-            synced: watch::Sender::new(false),
-            problem: RwLock::default(),
-        });
+    fn add(&mut self, what: String, resource: &'static str, needed: Needed) -> Arc<Watch> {
+        let watch = Watch::new(what, resource, needed);
         self.watches.push(Arc::clone(&watch));
         watch
     }
@@ -141,16 +122,18 @@ impl Policies {
         resource: &'static str,
         what: String,
         book: &Arc<Book>,
-        forbidden: Forbidden,
+        needed: Needed,
     ) {
         let number = self.watches.len();
-        let watch = self.add(what, resource, forbidden);
+        let watch = self.add(what, resource, needed);
         let book = Arc::clone(book);
         let mut listed = BTreeMap::new();
         let events = watcher::watcher(api, watcher::Config::default());
         tokio::spawn(follow(events, watch, move |event| match event {
             Event::Init => listed.clear(),
-            Event::InitApply(object) => listed.extend(compiled(&object)),
+            Event::InitApply(object) => {
+                listed.insert(key(&object), compiled(&object));
+            }
             Event::InitDone => {
                 let listed = std::mem::take(&mut listed);
                 book.change(number, |policies| *policies = listed);
@@ -158,8 +141,7 @@ impl Policies {
             Event::Apply(object) => {
                 let compiled = compiled(&object);
                 book.change(number, |policies| {
-                    policies.remove(&key(&object));
-                    policies.extend(compiled);
+                    policies.insert(key(&object), compiled);
                 });
             }
             Event::Delete(object) => book.change(number, |policies| {
@@ -168,8 +150,8 @@ impl Policies {
         }));
     }
 
-    fn watch_namespaces(&mut self, client: &Client, forbidden: Forbidden) {
-        let watch = self.add("namespaces".to_owned(), "namespaces", forbidden);
+    fn watch_namespaces(&mut self, client: &Client, needed: Needed) {
+        let watch = self.add("namespaces".to_owned(), "namespaces", needed);
         let known: Arc<RwLock<Namespaces>> = Arc::default();
         self.labels = Some(Arc::clone(&known));
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
@@ -194,27 +176,13 @@ impl Policies {
     /// # Errors
     /// The watches that are not ready.
     pub fn synced(&self) -> Result<(), String> {
-        let missing: Vec<String> = self
-            .watches
-            .iter()
-            .filter(|watch| !*watch.synced.borrow())
-            .map(|watch| match watch.problem.read().as_deref() {
-                Some(problem) => problem.to_owned(),
-                None => format!("{}: not listed yet", watch.what),
-            })
-            .collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(missing.join("; "))
-        }
+        follow::synced(&self.watches)
     }
 
     /// Waits until every watch has brought all its objects, or goes on without.
     pub async fn ready(&self) {
         for watch in &self.watches {
-            // Fails only where the watch is gone, and with it the process.
-            let _ = watch.synced.subscribe().wait_for(|synced| *synced).await;
+            watch.ready().await;
         }
     }
 
@@ -249,14 +217,15 @@ fn key(object: &DynamicObject) -> Key {
     (object.namespace().unwrap_or_default(), object.name_any())
 }
 
-fn compiled(object: &DynamicObject) -> Option<(Key, Arc<dyn Extension>)> {
+/// The policy, where it can be used.
+fn compiled(object: &DynamicObject) -> Option<Arc<dyn Extension>> {
     let (namespace, name) = key(object);
     let kind = object.types.as_ref().map_or("policy", |types| types.kind.as_str());
     let json = serde_json::to_value(object).ok()?;
     match Policy::from_json(&json) {
         Ok(policy) => {
             tracing::info!(kind, namespace, name, "policy in force");
-            Some(((namespace, name), Arc::new(policy)))
+            Some(Arc::new(policy))
         }
         Err(violations) => {
             let reasons: Vec<String> = violations.iter().map(ToString::to_string).collect();
@@ -268,71 +237,6 @@ fn compiled(object: &DynamicObject) -> Option<(Key, Arc<dyn Extension>)> {
                 reasons.join("; ")
             );
             None
-        }
-    }
-}
-
-/// Follows a watch for ever.
-async fn follow<K: Debug>(
-    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
-    watch: Arc<Watch>,
-    mut apply: impl FnMut(Event<K>) + Send,
-) {
-    let mut events = std::pin::pin!(events);
-    let mut pause = RETRY.0;
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                pause = RETRY.0;
-                let done = matches!(event, Event::InitDone);
-                apply(event);
-                if done {
-                    *watch.problem.write() = None;
-                    watch.synced.send_replace(true);
-                }
-            }
-            Err(error) => {
-                let code = code(&error);
-                let problem = watch.explain(code, &error);
-                let before = watch.problem.write().replace(problem.clone());
-                if before.as_ref() != Some(&problem) {
-                    tracing::warn!("{problem}");
-                }
-                // Who has no such kind has no policies.
-                if code == Some(404) || (code == Some(403) && watch.forbidden == Forbidden::GoOn) {
-                    watch.synced.send_replace(true);
-                }
-                tokio::time::sleep(if code == Some(404) { NOT_INSTALLED } else { pause }).await;
-                pause = (pause * 2).min(RETRY.1);
-            }
-        }
-    }
-}
-
-fn code(error: &watcher::Error) -> Option<u16> {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => Some(status.code),
-        _ => None,
-    }
-}
-
-impl Watch {
-    fn explain(&self, code: Option<u16>, error: &watcher::Error) -> String {
-        let what = &self.what;
-        match code {
-            Some(404) => format!(
-                "{what}: the CRD is not installed, so there are no policies of this kind; apply the chart's crds folder \
-                 to use them"
-            ),
-            Some(403) => format!(
-                "no permission: cannot list and watch {what}; this service account needs the verbs \"get\", \"list\" and \
-                 \"watch\" on \"{}\" there (the chart's roles grant them)",
-                self.resource
-            ),
-            _ => format!("cannot watch {what}: {error}"),
         }
     }
 }

@@ -173,6 +173,9 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn called(&self, call: &Call<'_>);
 }
 
+/// Source of extensions that are compiled into the program.
+pub const COMPILED_IN: &str = "compiled-in";
+
 /// The extensions in force, by their source. Sources replace theirs while requests run; a request sees one state of all.
 #[derive(Debug, Default)]
 pub struct Extensions {

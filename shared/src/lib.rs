@@ -9,6 +9,7 @@
 //! - [`memory`]: from the memory options to the sizes of processes and pods
 //! - [`nearest`]: the word that somebody meant
 //! - [`rules`]: which specs are refused, and why
+//! - [`secrets`]: what of an object must not be shown
 //!
 //! Nothing here performs I/O, reads a clock or needs an async runtime.
 
@@ -21,3 +22,4 @@ pub mod extension;
 pub mod memory;
 pub mod nearest;
 pub mod rules;
+pub mod secrets;

@@ -12,32 +12,49 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             if other.len().abs_diff(word.len()) > most {
                 return None;
             }
-            let distance = distance(&word, &other);
-            (distance <= most && distance < other.len()).then_some((distance, candidate))
+            let distance = edits(&word, &other, most)?;
+            (distance < other.len()).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// Letters to insert, remove, replace, or swap with their neighbour (optimal string alignment).
-fn distance(a: &[char], b: &[char]) -> usize {
-    let width = b.len() + 1;
-    let mut before: Vec<usize> = vec![0; width];
-    let mut last: Vec<usize> = (0..width).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = Vec::with_capacity(width);
-        row.push(i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replaced = last[j] + usize::from(x != y);
-            let mut best = replaced.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
+/// Letters to insert, remove, change, or swap with their neighbour to get from one to the other (optimal string
+/// alignment); `None` where that is more than `most`.
+pub(crate) fn edits<T: PartialEq>(from: &[T], to: &[T], most: usize) -> Option<usize> {
+    // What both begin and end with needs no edit.
+    let same = from.iter().zip(to).take_while(|(a, b)| a == b).count();
+    let (from, to) = (&from[same..], &to[same..]);
+    let same = from
+        .iter()
+        .rev()
+        .zip(to.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let (from, to) = (&from[..from.len() - same], &to[..to.len() - same]);
+    if from.is_empty() || to.is_empty() {
+        return Some(from.len().max(to.len())).filter(|distance| *distance <= most);
     }
-    last[b.len()]
+    let width = to.len() + 1;
+    let mut before_last = vec![0; width];
+    let mut last: Vec<usize> = (0..width).collect();
+    let mut row = vec![0; width];
+    for (i, a) in from.iter().enumerate() {
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let mut best = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == to[j - 1] && from[i - 1] == *b {
+                best = best.min(before_last[j - 1] + 1);
+            }
+            row[j + 1] = best;
+        }
+        if row.iter().all(|distance| *distance > most) {
+            return None;
+        }
+        std::mem::swap(&mut before_last, &mut last);
+        std::mem::swap(&mut last, &mut row);
+    }
+    last.last().copied().filter(|distance| *distance <= most)
 }
 
 #[cfg(test)]
@@ -55,10 +72,14 @@ mod tests {
     #[case("abc", "acb", 1)]
     #[case("abc", "ab", 1)]
     #[case("kitten", "sitting", 3)]
+    #[case("abcdef", "abdcxf", 2)]
     fn distances(#[case] a: &str, #[case] b: &str, #[case] expected: usize) {
-        let chars = |text: &str| text.chars().collect::<Vec<_>>();
-        assert_eq!(distance(&chars(a), &chars(b)), expected);
-        assert_eq!(distance(&chars(b), &chars(a)), expected);
+        let (a, b) = (a.as_bytes(), b.as_bytes());
+        assert_eq!(edits(a, b, expected), Some(expected));
+        assert_eq!(edits(b, a, 10), Some(expected));
+        if let Some(less) = expected.checked_sub(1) {
+            assert_eq!(edits(a, b, less), None);
+        }
     }
 
     #[rstest]

@@ -92,8 +92,8 @@ func TestWatchNamespacesNeedNoClusterRole(t *testing.T) {
 
 // Everything that is named exists: roles and accounts of bindings, accounts and volumes of pods, ports and pods of the Service, the Service of the webhooks.
 func TestReferences(t *testing.T) {
-	// Value set "provided" leaves these to somebody else.
-	provided := []string{"platform-flink-operator", "platform:flink-job", "platform-controller", "platform-job", "platform-webhook", "sluice-config"}
+	// Value sets "provided" and "client-auth" leave these to somebody else.
+	provided := []string{"platform-flink-operator", "platform:flink-job", "platform-controller", "platform-job", "platform-webhook", "sluice-config", "api-server-ca"}
 	eachSet(t, func(t *testing.T, objects []object) {
 		exists := func(kind, namespace, name string) bool {
 			return slices.Contains(provided, name) || slices.ContainsFunc(objects, func(o object) bool {

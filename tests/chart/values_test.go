@@ -39,6 +39,9 @@ func TestRefusedValues(t *testing.T) {
 		"two configuration files": {[]string{`defaultConfiguration.config\.yaml=a: b`, `defaultConfiguration.flink-conf\.yaml=a: b`},
 			[]string{"either config.yaml or flink-conf.yaml"}},
 		"configuration that is no YAML": {[]string{`defaultConfiguration.config\.yaml=a: [`}, []string{"config.yaml is not a YAML mapping"}},
+		"client names without a CA":     {[]string{"webhook.clientAuth.names={a}"}, []string{"webhook.clientAuth.caConfigMap is not"}},
+		"a client name that is two":     {[]string{"webhook.clientAuth.caConfigMap=ca", `webhook.clientAuth.names={a\,b}`}, []string{"at '/webhook/clientAuth/names/0'"}},
+		"a CA that is no ConfigMap":     {[]string{"webhook.clientAuth.caConfigMap=A_b"}, []string{"at '/webhook/clientAuth/caConfigMap'"}},
 		"nobody's account":              {[]string{"operatorServiceAccount.create=false"}, []string{"operatorServiceAccount.name must name"}},
 		"nobody's webhook account":      {[]string{"webhook.serviceAccount.create=false"}, []string{"webhook.serviceAccount.name must name"}},
 	}

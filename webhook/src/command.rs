@@ -144,6 +144,7 @@ impl ServeArgs {
             },
             config_dir: self.config_dir.filter(|path| !path.as_os_str().is_empty()),
             plugins: self.plugins.filter(|path| !path.as_os_str().is_empty()),
+            extensions: Vec::new(),
             limits: Limits {
                 drain_pause,
                 ..Limits::default()

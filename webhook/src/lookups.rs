@@ -7,24 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use futures::StreamExt as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::store::{Writer, store};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher;
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource};
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
+use sluice_policies::follow::{self, Needed, Watch, follow};
 use sluice_policies::watch::Policies;
-use sluice_shared::api::{FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, FlinkSessionJobSpec};
+use sluice_shared::api::{
+    FlinkDeployment, FlinkDeploymentSpec, FlinkSessionJob, FlinkSessionJobSpec, JobManagerSpec, PodTemplate,
+    TaskManagerSpec,
+};
 use sluice_shared::rules::{self, Lookup};
-
-/// First and longest pause after a watch failed.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// A kind that is looked up.
 pub trait Looked:
@@ -40,9 +38,19 @@ pub trait Looked:
 impl Looked for FlinkDeployment {
     const RESOURCE: &'static str = "flinkdeployments.flink.apache.org";
     fn trimmed(self) -> Self {
+        let mounts = |template: Option<PodTemplate>| template.as_ref().map(rules::without_most);
         Self {
             metadata: identity(self.metadata),
             spec: FlinkDeploymentSpec {
+                pod_template: mounts(self.spec.pod_template),
+                job_manager: self.spec.job_manager.map(|jm| JobManagerSpec {
+                    pod_template: mounts(jm.pod_template),
+                    ..JobManagerSpec::default()
+                }),
+                task_manager: self.spec.task_manager.map(|tm| TaskManagerSpec {
+                    pod_template: mounts(tm.pod_template),
+                    ..TaskManagerSpec::default()
+                }),
                 job: self.spec.job,
                 flink_configuration: self.spec.flink_configuration,
                 flink_version: self.spec.flink_version,
@@ -85,6 +93,8 @@ pub struct Lookups {
     deployments: Vec<Store<FlinkDeployment>>,
     session_jobs: Vec<Store<FlinkSessionJob>>,
     watches: Vec<Arc<Watch>>,
+    /// By watch.
+    unreadable: Vec<Arc<Unreadable>>,
     policies: Option<Arc<Policies>>,
 }
 
@@ -96,16 +106,8 @@ impl Debug for Lookups {
     }
 }
 
-/// How a watch stands.
-#[derive(Debug)]
-struct Watch {
-    /// Resource and namespace, for people.
-    what: String,
-    synced: AtomicBool,
-    problem: RwLock<Option<String>>,
-    /// Namespace and name of objects that exist but cannot be read.
-    unreadable: RwLock<BTreeSet<(String, String)>>,
-}
+/// Namespace and name of objects that exist but cannot be read.
+type Unreadable = RwLock<BTreeSet<(String, String)>>;
 
 /// `--objects` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -181,15 +183,15 @@ impl Lookups {
                     ),
                     None => (Api::all(client.clone()), "all namespaces".to_owned()),
                 };
-                let (reader, writer) = store();
-                let watch = Arc::new(Watch {
-                    what: format!("{} in {scope}", K::RESOURCE),
-                    synced: AtomicBool::new(false),
-                    problem: RwLock::default(),
-                    unreadable: RwLock::default(),
-                });
+                let (reader, mut writer) = store();
+                let watch = Watch::new(format!("{} in {scope}", K::RESOURCE), K::RESOURCE, Needed::Always);
                 self.watches.push(Arc::clone(&watch));
-                tokio::spawn(follow::<K>(api, writer, watch));
+                let events = watcher::watcher(api, watcher::Config::default());
+                let unreadable: Arc<Unreadable> = Arc::default();
+                self.unreadable.push(Arc::clone(&unreadable));
+                tokio::spawn(follow(events, watch, move |event| {
+                    keep(event, &mut writer, &unreadable)
+                }));
                 reader
             })
             .collect()
@@ -231,8 +233,7 @@ impl Lookups {
         Ok(Self {
             deployments: vec![deployments],
             session_jobs: vec![session_jobs],
-            watches: Vec::new(),
-            policies: None,
+            ..Self::default()
         })
     }
 
@@ -250,7 +251,9 @@ impl Lookups {
 
     fn exists_unreadable(&self, namespace: &str, name: &str) -> bool {
         let key = (namespace.to_owned(), name.to_owned());
-        self.watches.iter().any(|watch| watch.unreadable.read().contains(&key))
+        self.unreadable
+            .iter()
+            .any(|unreadable| unreadable.read().contains(&key))
     }
 
     /// Whether every watch has brought all its objects; if not, which has not and why.
@@ -258,20 +261,7 @@ impl Lookups {
     /// # Errors
     /// The watches that are not ready.
     pub fn synced(&self) -> Result<(), String> {
-        let missing: Vec<String> = self
-            .watches
-            .iter()
-            .filter(|watch| !watch.synced.load(Ordering::Relaxed))
-            .map(|watch| match watch.problem.read().as_deref() {
-                Some(problem) => problem.to_owned(),
-                None => format!("{}: not listed yet", watch.what),
-            })
-            .collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(missing.join("; "))
-        }
+        follow::synced(&self.watches)
     }
 }
 
@@ -296,57 +286,35 @@ impl rules::Lookups for Lookups {
 fn put<K: Looked>(writer: &mut Writer<K>, document: serde_json::Value) -> serde_json::Result<()> {
     let mut object: K = serde_json::from_value(document)?;
     object.meta_mut().namespace.get_or_insert_with(|| "default".to_owned());
-    writer.apply_watcher_event(&watcher::Event::Apply(object.trimmed()));
+    writer.apply_watcher_event(&Event::Apply(object.trimmed()));
     Ok(())
 }
 
-/// Follows a watch for ever. What cannot be read is left out: one odd object must not end the watch.
-async fn follow<K: Looked>(api: Api<DeserializeGuard<K>>, mut writer: Writer<K>, watch: Arc<Watch>) {
-    use watcher::Event;
-    let mut events = Box::pin(watcher::watcher(api, watcher::Config::default()));
-    let mut pause = RETRY.0;
-    while let Some(event) = events.next().await {
-        let event = match event {
-            Ok(event) => event,
-            Err(error) => {
-                let problem = explain::<K>(&watch.what, &error);
-                tracing::warn!("{problem}");
-                *watch.problem.write() = Some(problem);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY.1);
-                continue;
-            }
-        };
-        pause = RETRY.0;
-        let done = matches!(event, Event::InitDone);
-        let event = match event {
-            Event::Apply(object) => readable(object, &watch).map(Event::Apply),
-            Event::InitApply(object) => readable(object, &watch).map(Event::InitApply),
-            Event::Delete(object) => {
-                watch.unreadable.write().remove(&key(object.meta()));
-                object.0.ok().map(Event::Delete)
-            }
-            Event::Init => {
-                watch.unreadable.write().clear();
-                Some(Event::Init)
-            }
-            Event::InitDone => Some(Event::InitDone),
-        };
-        if let Some(event) = event {
-            writer.apply_watcher_event(&event);
+/// Keeps what a watch brings. What cannot be read is left out: one odd object must not end the watch.
+fn keep<K: Looked>(event: Event<DeserializeGuard<K>>, writer: &mut Writer<K>, unreadable: &Unreadable) {
+    let event = match event {
+        Event::Apply(object) => readable(object, unreadable).map(Event::Apply),
+        Event::InitApply(object) => readable(object, unreadable).map(Event::InitApply),
+        Event::Delete(object) => {
+            unreadable.write().remove(&key(object.meta()));
+            object.0.ok().map(Event::Delete)
         }
-        if done {
-            *watch.problem.write() = None;
-            watch.synced.store(true, Ordering::Relaxed);
+        Event::Init => {
+            unreadable.write().clear();
+            Some(Event::Init)
         }
+        Event::InitDone => Some(Event::InitDone),
+    };
+    if let Some(event) = event {
+        writer.apply_watcher_event(&event);
     }
 }
 
 /// The object as it is kept, or a note that there is one that cannot be read.
-fn readable<K: Looked>(object: DeserializeGuard<K>, watch: &Watch) -> Option<K> {
+fn readable<K: Looked>(object: DeserializeGuard<K>, unreadable: &Unreadable) -> Option<K> {
     let key = key(object.meta());
     if let Ok(object) = object.0 {
-        watch.unreadable.write().remove(&key);
+        unreadable.write().remove(&key);
         return Some(object.trimmed());
     }
     tracing::warn!(
@@ -355,7 +323,7 @@ fn readable<K: Looked>(object: DeserializeGuard<K>, watch: &Watch) -> Option<K> 
         key.0,
         key.1
     );
-    watch.unreadable.write().insert(key);
+    unreadable.write().insert(key);
     None
 }
 
@@ -364,23 +332,4 @@ fn key(metadata: &ObjectMeta) -> (String, String) {
         metadata.namespace.clone().unwrap_or_default(),
         metadata.name.clone().unwrap_or_default(),
     )
-}
-
-fn explain<K: Looked>(what: &str, error: &watcher::Error) -> String {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => Some(status),
-        _ => None,
-    };
-    match status.map(|status| status.code) {
-        Some(403) => format!(
-            "no permission: cannot list and watch {what}; the webhook's service account needs the verbs \"list\" and \
-             \"watch\" on \"{}\" there (the chart's ClusterRole of the webhook grants them)",
-            K::RESOURCE
-        ),
-        Some(404) => format!("{what}: the CRD is not installed; apply the chart's crds folder"),
-        _ => format!("cannot watch {what}: {error}"),
-    }
 }

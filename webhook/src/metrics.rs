@@ -68,6 +68,7 @@ pub struct Metrics {
     extensions: Family<ExtensionLabels, Histogram>,
     extension_failures: Family<ExtensionLabels, Counter>,
     extension_names: Arc<Mutex<BTreeSet<String>>>,
+    policies_invalid: Gauge,
     waiting: Gauge,
     in_flight: Gauge,
     connections: Gauge,
@@ -86,6 +87,7 @@ impl Default for Metrics {
             extensions: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             extension_failures: Family::default(),
             extension_names: Arc::default(),
+            policies_invalid: Gauge::default(),
             waiting: Gauge::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
@@ -96,6 +98,11 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// So many policies cannot be used now.
+    pub fn policies_invalid(&self, policies: usize) {
+        self.policies_invalid.set(i64::try_from(policies).unwrap_or(i64::MAX));
+    }
+
     /// Puts the metrics and those of `certificate` into `registry`.
     pub fn register(&self, registry: &mut Registry, certificate: Current) {
         registry.register(
@@ -122,6 +129,11 @@ impl Metrics {
             "sluice_admission_audit_findings",
             "Findings that are only recorded, by code of the rule",
             self.audited.clone(),
+        );
+        registry.register(
+            "sluice_policies_invalid",
+            "Policies that cannot be compiled and are left out",
+            self.policies_invalid.clone(),
         );
         registry.register(
             "sluice_admission_waiting",

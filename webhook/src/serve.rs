@@ -13,12 +13,13 @@ use sluice_certs::files::FileSource;
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority, pem};
 use sluice_plugins::keep::{self, KeepError};
-use sluice_policies::watch::{Forbidden, Policies};
+use sluice_policies::follow::Needed;
+use sluice_policies::watch::Policies;
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
 use sluice_runtime::exit;
 use sluice_runtime::shutdown::{self, Shutdown, Trigger};
-use sluice_shared::extension::{Extension, Extensions};
+use sluice_shared::extension::{COMPILED_IN, Extension, Extensions};
 use tokio::sync::watch;
 
 use crate::client_auth::{ClientAuth, ClientAuthError};
@@ -88,6 +89,8 @@ pub struct Options {
     pub config_dir: Option<PathBuf>,
     /// File that lists plugins.
     pub plugins: Option<PathBuf>,
+    /// Validators that are compiled into the program, beside policies and plugins.
+    pub extensions: Vec<Arc<dyn Extension>>,
     /// Limits of the TLS server.
     pub limits: Limits,
     /// Who may ask; anybody where there is none.
@@ -167,6 +170,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     // Sources of the user's own validators replace theirs in here while requests run.
     let extensions: Arc<Extensions> = Arc::default();
     extensions.observe(Arc::new(metrics.clone()));
+    extensions.replace(COMPILED_IN, options.extensions.clone());
     if let Some(file) = &options.plugins {
         let loaded = keep::start(file, Arc::clone(&extensions), &mut registry)?;
         readiness.register("plugins", move || {
@@ -189,7 +193,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
     }
 
     let client = client(&options).await?;
-    let policies = policies(&options.objects, client.as_ref(), &extensions);
+    let policies = policies(&options.objects, client.as_ref(), &extensions, metrics.clone());
     let lookups = match (&options.objects, &client) {
         (Objects::Cluster(namespaces), Some(client)) => Lookups::watching(client, namespaces),
         (Objects::Offline(Some(file)), _) => Lookups::from_file(file)?,
@@ -219,7 +223,12 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> Result<(), ServeErro
 }
 
 /// The cluster's policies, followed from now on. Without a cluster: those of the file, which never change.
-fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensions>) -> Option<Arc<Policies>> {
+fn policies(
+    objects: &Objects,
+    client: Option<&Client>,
+    extensions: &Arc<Extensions>,
+    metrics: Metrics,
+) -> Option<Arc<Policies>> {
     match (objects, client) {
         (Objects::Cluster(namespaces), Some(client)) => {
             let extensions = Arc::clone(extensions);
@@ -227,7 +236,8 @@ fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensi
                 client,
                 namespaces,
                 extensions,
-                Forbidden::Wait,
+                Needed::WhereInstalled,
+                Box::new(move |policies| metrics.policies_invalid(policies)),
             )))
         }
         (Objects::Offline(Some(file)), _) => {
@@ -237,6 +247,7 @@ fn policies(objects: &Objects, client: Option<&Client>, extensions: &Arc<Extensi
             for problem in &loaded.problems {
                 tracing::error!("policy left out, it cannot be used: {problem}");
             }
+            metrics.policies_invalid(loaded.problems.len());
             let policies = loaded.policies.into_iter();
             extensions.replace(
                 sluice_policies::SOURCE,

@@ -9,8 +9,10 @@ use std::time::Instant;
 
 use axum::Router;
 use common::{ask, good_spec, object, patch_of, post, review, routes, updates_that_pass};
+use prometheus_client::registry::Registry;
 use rstest::rstest;
 use serde_json::{Value, json};
+use sluice_certs::Current;
 use sluice_shared::config::DefaultConfiguration;
 use sluice_shared::defaults::Operation;
 use sluice_shared::extension::{self, Extension, Extensions, Failure, FailurePolicy, Question};
@@ -18,6 +20,7 @@ use sluice_shared::rules::{Kind, Report, Warning};
 use sluice_webhook::dispatch::Admission;
 use sluice_webhook::judge::Judge;
 use sluice_webhook::lookups::Lookups;
+use sluice_webhook::metrics::Metrics;
 
 /// Answers what it was told, or nothing.
 #[derive(Debug)]
@@ -86,7 +89,10 @@ impl Telling {
 }
 
 fn webhook(extension: Telling) -> Router {
-    let extensions = Extensions::default();
+    webhook_of(Extensions::default(), extension)
+}
+
+fn webhook_of(extensions: Extensions, extension: Telling) -> Router {
     extensions.replace("test", vec![Arc::new(extension)]);
     let judge = Judge::new(DefaultConfiguration::default(), Arc::new(Lookups::none()));
     routes(Arc::new(Admission::new(Arc::new(
@@ -119,6 +125,34 @@ async fn an_extension_knows_the_request(#[case] old: bool, #[case] told: &str) {
     assert_eq!(response["allowed"], true);
     let warning = response["warnings"][0].as_str().unwrap();
     assert!(warning.contains(told), "{warning}");
+}
+
+#[rstest]
+#[case::answers(
+    true,
+    "sluice_extension_failures_total{extension=\"telling\",method=\"validate\"} 1",
+    false
+)]
+#[case::gives_none(
+    false,
+    "sluice_extension_failures_total{extension=\"telling\",method=\"validate\"} 1",
+    true
+)]
+#[tokio::test]
+async fn calls_are_counted(#[case] answers: bool, #[case] failure: &str, #[case] is_counted: bool) {
+    let metrics = Metrics::default();
+    let mut registry = Registry::default();
+    metrics.register(&mut registry, Current::new());
+    let extensions = Extensions::default();
+    extensions.observe(Arc::new(metrics));
+    let router = webhook_of(extensions, Telling(FailurePolicy::Open, answers));
+    let (_, response) = ask(router, post("/validate", deployment(false).to_string())).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let calls = "sluice_extension_duration_seconds_count{extension=\"telling\",method=\"validate\"} 1";
+    assert!(text.contains(calls), "{text}");
+    assert_eq!(text.contains(failure), is_counted, "{text}");
 }
 
 #[rstest]

@@ -156,7 +156,7 @@ fn admitted(judge: Judge, kind: Kind, object: &Value) -> Report {
 }
 
 /// What `sluice lint -n team-a` says of `object` in a file.
-fn linted(defaults: &DefaultConfiguration, object: &Value) -> Report {
+fn linted(defaults: &DefaultConfiguration, object: &Value, extensions: &Extensions) -> Report {
     let text = serde_saphyr::to_string(object).unwrap();
     let found = documents::parse(&text).unwrap().ours;
     let [document] = found.as_slice() else { panic!("{text}") };
@@ -164,17 +164,41 @@ fn linted(defaults: &DefaultConfiguration, object: &Value) -> Report {
     judge(
         document.kind,
         &object,
-        &environment(defaults, &Objects::default(), &Extensions::default()),
+        &environment(defaults, &Objects::default(), extensions),
     )
+}
+
+/// A policy that refuses, warns, records, fills in, and fails on some objects.
+fn policy() -> Extensions {
+    let policy = json!({
+        "apiVersion": "sluice.flink.apache.org/v1alpha1", "kind": "ClusterFlinkPolicy", "metadata": { "name": "p" },
+        "spec": {
+            "rules": [
+                { "name": "image", "expression": "!has(object.spec.image) || object.spec.image.startsWith('flink:')" },
+                { "name": "slots", "severity": "Warn", "expression": "config['taskmanager.numberOfTaskSlots'] < 5" },
+                { "name": "team", "severity": "Audit", "expression": "object.metadata.labels.team == 'team-b'" },
+            ],
+            "defaults": [{ "path": "metadata.labels.team", "expression": "object.metadata.namespace" }],
+        },
+    });
+    let policy = sluice_policies::Policy::from_json(&policy).unwrap();
+    let extensions = Extensions::default();
+    extensions.replace(sluice_policies::SOURCE, vec![Arc::new(policy)]);
+    extensions
 }
 
 proptest! {
     #[test]
-    fn a_linted_file_and_an_admitted_object_get_the_same_verdict((kind, object) in object(), checkpoints in any::<bool>()) {
+    fn a_linted_file_and_an_admitted_object_get_the_same_verdict(
+        (kind, object) in object(),
+        checkpoints in any::<bool>(),
+        has_policy in any::<bool>(),
+    ) {
         let options = checkpoints.then_some(("state.checkpoints.dir", "s3://bucket/checkpoints"));
         let defaults = DefaultConfiguration::new(options.into_iter().collect());
-        let judge = Judge::new(defaults.clone(), Arc::default());
-        let mut linted = linted(&defaults, &object);
+        let extensions = Arc::new(if has_policy { policy() } else { Extensions::default() });
+        let judge = Judge::new(defaults.clone(), Arc::default()).with_extensions(Arc::clone(&extensions));
+        let mut linted = linted(&defaults, &object, &extensions);
         // Only a file has fields that the API server would drop before it asks.
         linted.warnings.retain(|warning| warning.code != "field-unknown");
         prop_assert_eq!(linted, admitted(judge, kind, &object));
@@ -185,10 +209,16 @@ proptest! {
 fn generated_objects_are_both_right_and_wrong() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut verdicts = [0, 0];
+    let mut of_policy = [0; 3];
     for _ in 0..400 {
         let (_, object) = object().new_tree(&mut runner).unwrap().current();
-        let report = linted(&DefaultConfiguration::default(), &object);
+        let report = linted(&DefaultConfiguration::default(), &object, &Extensions::default());
         verdicts[usize::from(report.is_valid())] += 1;
+        let with_policy = linted(&DefaultConfiguration::default(), &object, &policy());
+        of_policy[0] += usize::from(with_policy.violations.len() > report.violations.len());
+        of_policy[1] += usize::from(with_policy.warnings.len() > report.warnings.len());
+        of_policy[2] += usize::from(with_policy.audit.len() > report.audit.len());
     }
+    assert!(of_policy.iter().all(|count| *count > 0), "{of_policy:?}");
     assert!(verdicts.iter().all(|count| *count > 0), "{verdicts:?}");
 }

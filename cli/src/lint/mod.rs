@@ -118,17 +118,21 @@ pub fn run(arguments: &Arguments) -> Result<Outcome, String> {
 
 /// What was read.
 #[derive(Debug, Default)]
-struct Input {
+pub struct Input {
     /// File and object.
-    documents: Vec<(String, Document)>,
-    policies: Vec<(String, PolicyResource, Node)>,
-    namespaces: Vec<Node>,
-    problems: Vec<Problem>,
+    pub documents: Vec<(String, Document)>,
+    /// File, kind and policy.
+    pub policies: Vec<(String, PolicyResource, Node)>,
+    /// Namespaces, with their labels.
+    pub namespaces: Vec<Node>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
     others: usize,
 }
 
 impl Input {
-    fn read(sources: &Sources) -> Self {
+    /// Reads all of `sources`.
+    pub fn read(sources: &Sources) -> Self {
         let mut input = Self::default();
         for unreadable in &sources.unreadable {
             input.fail(unreadable.clone());

@@ -2,9 +2,11 @@
 //!
 //! The data is generated from Flink's own distributions by `shared/catalogue/generate.py` (`make catalogue`) and lies in
 //! the binary as text, a line for each. An index of lines by key is made on first use (90 KB, less than a millisecond); the
-//! columns of a line are read when somebody asks. [`check`] reads values as Flink does; `vectors.tsv` holds what the real Flink said.
+//! columns of a line are read when somebody asks. [`check`] reads values as Flink does; `vectors.tsv` holds what the real Flink said. `ranges.tsv`, written by hand from
+//! Flink's sources, holds the few bounds that Flink refuses to start beyond.
 
 mod nearest;
+mod ranges;
 mod table;
 mod value;
 
@@ -141,8 +143,8 @@ pub struct Problem {
     pub fix: String,
 }
 
-/// Whether Flink of `version` can read `text` as the value of `key`; without a version, whether any version can.
-/// Nothing is wrong with keys that are not known.
+/// Whether Flink of `version` takes `text` as the value of `key`: it is of the option's type and within its range. Without
+/// a version, whether any version does. Nothing is wrong with keys that are not known.
 ///
 /// # Errors
 /// What is wrong.
@@ -155,12 +157,22 @@ pub fn check(key: &str, text: &str, version: Option<FlinkVersion>) -> Result<(),
             .unwrap_or(Ok(()));
     };
     let version = version.min(NEWEST);
-    match lookup(key, version) {
-        Known::Option(option) => value::check(key, &option, text, version),
+    let known = lookup(key, version);
+    judge(&known, |option| value::check(key, option, text, version))?;
+    judge(&known, |option| match value::read(option, text, version) {
+        Some(read) => ranges::check(option, read),
+        None => Ok(()),
+    })
+}
+
+/// What `judge` says of the options behind a key.
+fn judge(known: &Known, judge: impl Fn(&Entry) -> Result<(), Problem>) -> Result<(), Problem> {
+    match known {
+        Known::Option(option) => judge(option),
         // A value that one of several options can read has its use.
         Known::Spelling { of, .. } => of
             .iter()
-            .map(|option| value::check(key, option, text, version))
+            .map(judge)
             .reduce(|one, other| if one.is_ok() { one } else { other })
             .unwrap_or(Ok(())),
         Known::Elsewhere(_) | Known::Free | Known::Unknown => Ok(()),

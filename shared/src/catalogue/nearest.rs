@@ -2,6 +2,7 @@
 
 use super::table;
 use crate::api::FlinkVersion;
+use crate::nearest::edits;
 
 /// Edits between a key and what was probably meant, at most.
 const MOST_EDITS: usize = 3;
@@ -55,43 +56,6 @@ fn is_written_otherwise(key: &str, option: &str) -> bool {
 /// Whether `key` is `option` without its first parts, as `checkpointing.interval` is.
 fn is_shortened(key: &str, option: &str) -> bool {
     option.strip_suffix(key).is_some_and(|before| before.ends_with('.'))
-}
-
-/// Letters to insert, remove, change or swap to get from one to the other; `None` where that is more than `most`.
-fn edits(from: &[u8], to: &[u8], most: usize) -> Option<usize> {
-    // What both begin and end with needs no edit.
-    let same = from.iter().zip(to).take_while(|(a, b)| a == b).count();
-    let (from, to) = (&from[same..], &to[same..]);
-    let same = from
-        .iter()
-        .rev()
-        .zip(to.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let (from, to) = (&from[..from.len() - same], &to[..to.len() - same]);
-    if from.is_empty() || to.is_empty() {
-        return Some(from.len().max(to.len())).filter(|distance| *distance <= most);
-    }
-    let width = to.len() + 1;
-    let mut before_last = vec![0; width];
-    let mut last: Vec<usize> = (0..width).collect();
-    let mut row = vec![0; width];
-    for (i, a) in from.iter().enumerate() {
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
-            let mut best = (last[j] + usize::from(a != b)).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == to[j - 1] && from[i - 1] == *b {
-                best = best.min(before_last[j - 1] + 1);
-            }
-            row[j + 1] = best;
-        }
-        if row.iter().all(|distance| *distance > most) {
-            return None;
-        }
-        std::mem::swap(&mut before_last, &mut last);
-        std::mem::swap(&mut last, &mut row);
-    }
-    last.last().copied().filter(|distance| *distance <= most)
 }
 
 #[cfg(test)]

@@ -27,7 +27,11 @@ fn values_are_judged_as_flink_judges_them() {
         let text: String = serde_json::from_str(&format!("\"{text}\"")).unwrap();
         for version in supported().filter(|version| table::covers(versions, *version)) {
             tried += 1;
-            if check(key, &text, Some(version)).is_ok() != (verdict != "no") {
+            let is_read = judge(&lookup(key, version), |option| {
+                value::check(key, option, &text, version)
+            })
+            .is_ok();
+            if is_read != (verdict != "no") {
                 wrong.push(format!("{version} {line}"));
             }
         }
@@ -192,4 +196,70 @@ fn secrets_stay_hidden() {
     let problem = check(key, "hunter2", Some(FlinkVersion::V1_20)).unwrap_err();
     assert_eq!(problem.message, "the value (hidden) is no list of maps");
     assert!(!problem.fix.contains("hunter2"));
+}
+
+#[test]
+fn ranges_are_of_options_and_hold_their_defaults() {
+    let mut keys = Vec::new();
+    for range in ranges::all() {
+        for version in supported() {
+            let Known::Option(option) = lookup(range.key, version) else {
+                panic!("{} in {version}", range.key);
+            };
+            if let Some(default) = option.default() {
+                assert_eq!(check(range.key, default, Some(version)), Ok(()), "{}", range.key);
+            }
+        }
+        keys.push(range.key);
+    }
+    assert_eq!(keys.len(), 17);
+    let has_source = |line: &str| line.split('\t').nth(4).is_some_and(|source| !source.is_empty());
+    assert!(ranges::RANGES.lines().all(has_source));
+    assert!(keys.is_sorted());
+}
+
+#[rstest]
+#[case("taskmanager.numberOfTaskSlots", "1", true)]
+#[case("taskmanager.numberOfTaskSlots", "0", false)]
+#[case("taskmanager.numberOfTaskSlots", "-1", false)]
+#[case("taskmanager.numberOfTaskSlots", "4 # a comment", true)]
+#[case("taskmanager.numberOfTaskSlots", "# nothing", true)]
+#[case("rest.port", "65535", true)]
+#[case("rest.port", "1", true)]
+#[case("rest.port", "0", false)]
+#[case("rest.port", "65536", false)]
+#[case("rest.port", "99999", false)]
+#[case("rest.bind-port", "0", true)]
+#[case("rest.bind-port", "8081", true)]
+#[case("rest.bind-port", "8081-8090", false)]
+#[case("rest.bind-port", "65536", false)]
+#[case("blob.server.port", "6124", true)]
+#[case("blob.server.port", "50100-50200", false)]
+#[case("taskmanager.rpc.port", "-1", false)]
+#[case("high-availability.jobmanager.port", "0", true)]
+#[case("high-availability.jobmanager.port", "6123,6124", false)]
+#[case("jobmanager.rpc.port", "0", false)]
+#[case("jobmanager.rpc.port", "6123", true)]
+#[case("parallelism.default", "0", false)]
+#[case("parallelism.default", "-1", true)]
+#[case("parallelism.default", "-3", false)]
+#[case("pipeline.max-parallelism", "0", false)]
+#[case("pipeline.max-parallelism", "-1", true)]
+#[case("execution.checkpointing.timeout", "9 ms", false)]
+#[case("execution.checkpointing.timeout", "10 ms", true)]
+#[case("execution.checkpointing.timeout", "10", true)]
+#[case("execution.checkpointing.max-concurrent-checkpoints", "0", false)]
+#[case("execution.checkpointing.tolerable-failed-checkpoints", "-1", false)]
+#[case("execution.checkpointing.tolerable-failed-checkpoints", "0", true)]
+#[case("kubernetes.jobmanager.replicas", "0", false)]
+#[case("kubernetes.jobmanager.cpu.limit-factor", "0.9", false)]
+#[case("kubernetes.jobmanager.cpu.limit-factor", "1.0", true)]
+#[case("kubernetes.taskmanager.memory.limit-factor", "NaN", false)]
+// An older spelling.
+#[case("web.port", "99999", false)]
+// Out of a range that is no rule of Flink's: it takes its default.
+#[case("execution.checkpointing.num-retained", "0", true)]
+fn values_are_within_their_ranges(#[case] key: &str, #[case] text: &str, #[case] expected: bool) {
+    assert_eq!(check(key, text, Some(FlinkVersion::V1_20)).is_ok(), expected);
+    assert_eq!(check(key, text, None).is_ok(), expected);
 }

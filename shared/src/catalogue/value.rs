@@ -46,16 +46,20 @@ impl Grammar {
     }
 }
 
+/// What of `text` is the value of `option`; `None` where there is none.
+pub(super) fn read<'t>(option: &Entry, text: &'t str, version: FlinkVersion) -> Option<&'t str> {
+    if Grammar::new(option, version) == Grammar::Lines {
+        Some(text.split('#').next().unwrap_or_default().trim()).filter(|read| !read.is_empty())
+    } else {
+        Some(text)
+    }
+}
+
 pub(super) fn check(key: &str, option: &Entry, text: &str, version: FlinkVersion) -> Result<(), Problem> {
     let grammar = Grammar::new(option, version);
-    let read = if grammar == Grammar::Lines {
-        text.split('#').next().unwrap_or_default().trim()
-    } else {
-        text
-    };
-    if grammar == Grammar::Lines && read.is_empty() {
+    let Some(read) = read(option, text, version) else {
         return Ok(());
-    }
+    };
     let fits = match option.kind().strip_prefix("List<") {
         Some(element) => is_list(read, element.trim_end_matches('>'), option, grammar),
         None => is_value(read, option.kind(), option, grammar),

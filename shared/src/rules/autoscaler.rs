@@ -1,8 +1,8 @@
 //! Options of the autoscaler, for jobs that it scales.
 
 use super::report::Findings;
-use super::subject::{Deployment, Job, setting};
-use super::table::{CLUSTERS, Cause, Check, JOBS, Rule, Severity};
+use super::subject::{Job, setting};
+use super::table::{Cause, Check, JOBS, Rule, Severity};
 use crate::api::FlinkVersion;
 use crate::config::options::{
     AUTOSCALER_EFFECTIVENESS_ENABLED, AUTOSCALER_EFFECTIVENESS_THRESHOLD, AUTOSCALER_ENABLED,
@@ -68,23 +68,23 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         code: "autoscaler-cannot-act",
-        kinds: CLUSTERS,
+        kinds: JOBS,
         severity: Severity::Warn,
         what: "Nothing keeps an autoscaler that is on from scaling: Flink is 1.17 or newer, the scheduler is not reactive, and vertex.min-parallelism is below vertex.max-parallelism",
         why: "The settings look as if the job were scaled, and it never is",
         fix: "mend the setting, or remove job.autoscaler.enabled",
         since: "0.1",
-        check: Check::Deployment(autoscaler_can_act),
+        check: Check::Job(autoscaler_can_act),
     },
     Rule {
         code: "autoscaler-off",
-        kinds: CLUSTERS,
+        kinds: JOBS,
         severity: Severity::Warn,
         what: "The job's own job.autoscaler settings stand beside job.autoscaler.enabled: true",
         why: "They have no effect while the autoscaler is off",
         fix: "set job.autoscaler.enabled: true, or remove the settings; job.autoscaler.enabled: false says that they wait on purpose",
         since: "0.1",
-        check: Check::Deployment(settings_have_an_autoscaler),
+        check: Check::Job(settings_have_an_autoscaler),
     },
 ];
 
@@ -225,17 +225,13 @@ fn window_holds_samples(subject: &Job<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn autoscaler_can_act(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let config = &subject.config;
-    if subject.spec.job.is_none() || !is_on(config) {
+fn autoscaler_can_act(subject: &Job<'_>, findings: &mut Findings<'_>) {
+    let config = subject.config;
+    if !is_on(config) {
         return;
     }
     let enabled = || subject.config_path(key(config, &AUTOSCALER_ENABLED));
-    if let Some(version) = subject
-        .spec
-        .flink_version
-        .filter(|version| *version < FlinkVersion::V1_17)
-    {
+    if let Some(version) = subject.flink_version.filter(|v| *v < FlinkVersion::V1_17) {
         findings.add_with_fix(
             enabled(),
             format!("the autoscaler is on, but Flink {version} cannot change the parallelism of single vertices"),
@@ -257,15 +253,15 @@ fn autoscaler_can_act(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
         findings.add_with_fix(
             subject.config_path(key(config, &AUTOSCALER_MAX_PARALLELISM)),
             format!("vertices have at least {least} and at most {most} subtasks, so that there is nothing to scale"),
-            "raise job.autoscaler.vertex.max-parallelism above job.autoscaler.vertex.min-parallelism",
+            "raise it above job.autoscaler.vertex.min-parallelism",
         );
     }
 }
 
-fn settings_have_an_autoscaler(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    // The settings of a session cluster are those of its jobs, which may turn the autoscaler on.
-    let Ok(written) = &subject.written else { return };
-    if subject.spec.job.is_none() || subject.config.is_set(&AUTOSCALER_ENABLED) {
+/// The settings of a session cluster are those of its jobs, which may turn the autoscaler on.
+fn settings_have_an_autoscaler(subject: &Job<'_>, findings: &mut Findings<'_>) {
+    let Ok(written) = subject.written else { return };
+    if subject.config.is_set(&AUTOSCALER_ENABLED) {
         return;
     }
     if let Some((key, _)) = written.with_prefix(AUTOSCALER_PREFIX).next() {

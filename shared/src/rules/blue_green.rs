@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warn,
         what: "execution.checkpointing.savepoint-dir is set in the template unless upgradeMode is stateless",
         why: "A transition begins with a savepoint in every other mode, and would fail",
-        fix: "set execution.checkpointing.savepoint-dir (or state.savepoints.dir) to a directory that all pods reach",
+        fix: "set it (or state.savepoints.dir) to a directory that all pods reach",
         since: "0.1",
         check: Check::BlueGreen(transition_has_directory),
     },
@@ -188,7 +188,7 @@ fn transition_has_directory(subject: &BlueGreen<'_>, findings: &mut Findings<'_>
     {
         findings.add(
             template.config_path(SAVEPOINT_DIRECTORY.key),
-            "a transition begins with a savepoint, but there is no savepoint directory",
+            "a transition begins with a savepoint, but has no directory for it",
         );
     }
 }

@@ -11,6 +11,9 @@ use crate::config::options::{
 };
 use crate::config::{FlattenError, options};
 
+const FORBIDDEN: &str =
+    "flinkConfiguration does not set kubernetes.namespace, kubernetes.cluster-id or high-availability.cluster-id";
+
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "config-shape",
@@ -36,11 +39,21 @@ pub(super) const RULES: &[Rule] = &[
         code: "config-forbidden",
         kinds: CLUSTERS,
         severity: Severity::Refuse(Cause::Forbidden),
-        what: "flinkConfiguration does not set kubernetes.namespace, kubernetes.cluster-id or high-availability.cluster-id",
+        what: FORBIDDEN,
         why: "They are set from the resource's own namespace and name",
         fix: "remove the key",
         since: "0.1",
         check: Check::Deployment(forbidden_keys_are_absent),
+    },
+    Rule {
+        code: "job-config-forbidden",
+        kinds: SESSION_JOBS,
+        severity: Severity::Refuse(Cause::Forbidden),
+        what: FORBIDDEN,
+        why: "They say which cluster the job goes to, and deploymentName does",
+        fix: "remove the key",
+        since: "0.1",
+        check: Check::SessionJob(job_forbidden_keys_are_absent),
     },
     Rule {
         code: "config-value",
@@ -135,6 +148,20 @@ fn forbidden_keys_are_absent(subject: &Deployment<'_>, findings: &mut Findings<'
                 "ask your administrator to remove the key from the operator's default configuration"
             };
             findings.add_value(subject.config_path(key), value, message, fix);
+        }
+    }
+}
+
+fn job_forbidden_keys_are_absent(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
+    let Ok(written) = &subject.written else { return };
+    for key in [KUBERNETES_NAMESPACE.key, KUBERNETES_CLUSTER_ID.key, HA_CLUSTER_ID.key] {
+        if let Some(value) = written.get(key) {
+            findings.add_value(
+                format!("spec.flinkConfiguration[{key}]"),
+                value,
+                format!("{key} must not be set: the job runs in the cluster that deploymentName says"),
+                "remove the key",
+            );
         }
     }
 }

@@ -23,47 +23,73 @@ pub(super) const RULES: &[Rule] = &[Rule {
 
 const FIX: &str = "write the code that stands behind the warning in brackets, or remove it";
 
-/// What turns warnings off: the annotation and the option, each with its path.
-fn sources<'a>(metadata: &'a ObjectMeta, config: &'a FlinkConfig) -> [(String, &'a str); 2] {
-    let annotation = metadata
-        .annotations
-        .as_ref()
-        .and_then(|annotations| annotations.get(ANNOTATION))
-        .map(String::as_str);
-    let option = config.written(&WARNINGS_DISABLED).map(|(_, text)| text);
-    [
-        (
-            format!("metadata.annotations[{ANNOTATION}]"),
-            annotation.unwrap_or_default(),
-        ),
-        (
-            format!("spec.flinkConfiguration[{}]", WARNINGS_DISABLED.key),
-            option.unwrap_or_default(),
-        ),
-    ]
+/// What turns warnings off: the annotation, and the option in the object's own configuration or the administrator's.
+#[derive(Clone, Copy)]
+pub(super) struct Switches<'a> {
+    metadata: &'a ObjectMeta,
+    /// All defaults with the object's own configuration over them.
+    config: &'a FlinkConfig,
+    /// The object's own configuration and the path of the spec that it is in, where the kind has one.
+    written: Option<(&'static str, &'a FlinkConfig)>,
 }
 
-/// Takes the warnings out of `report` that `metadata` or `config` turns off, and warns of codes that turn nothing off.
-pub(super) fn apply(metadata: &ObjectMeta, config: &FlinkConfig, report: &mut Report) {
-    for (path, text) in sources(metadata, config) {
-        for code in codes(text) {
-            report_code(&path, code, report);
+impl<'a> Switches<'a> {
+    pub(super) fn new(metadata: &'a ObjectMeta, config: &'a FlinkConfig) -> Self {
+        Self {
+            metadata,
+            config,
+            written: None,
         }
     }
-    filter(metadata, config, report);
+
+    /// With what the spec at `root` itself says.
+    pub(super) fn with_written<E>(self, root: &'static str, written: &'a Result<FlinkConfig, E>) -> Self {
+        Self {
+            written: written.as_ref().ok().map(|written| (root, written)),
+            ..self
+        }
+    }
+
+    fn annotation(&self) -> &'a str {
+        let annotations = self.metadata.annotations.as_ref();
+        annotations
+            .and_then(|annotations| annotations.get(ANNOTATION))
+            .map_or("", String::as_str)
+    }
+
+    fn option(&self) -> &'a str {
+        self.config.written(&WARNINGS_DISABLED).map_or("", |(_, text)| text)
+    }
+
+    /// Path of the option; none where it is not the object's own.
+    fn option_path(&self) -> String {
+        let own = self.written.filter(|(_, written)| written.is_set(&WARNINGS_DISABLED));
+        own.map_or_else(String::new, |(root, _)| {
+            format!("{root}.flinkConfiguration[{}]", WARNINGS_DISABLED.key)
+        })
+    }
 }
 
-/// Takes the warnings out of `report` that `metadata` or `config` turns off.
-pub(super) fn filter(metadata: &ObjectMeta, config: &FlinkConfig, report: &mut Report) {
+/// Takes the warnings out of `report` that are turned off, and warns of codes that turn nothing off.
+pub(super) fn apply(switches: Switches<'_>, report: &mut Report) {
+    for code in codes(switches.annotation()) {
+        report_code(format!("metadata.annotations[{ANNOTATION}]"), code, report);
+    }
+    for code in codes(switches.option()) {
+        report_code(switches.option_path(), code, report);
+    }
+    filter(switches, report);
+}
+
+/// Takes the warnings out of `report` that are turned off.
+pub(super) fn filter(switches: Switches<'_>, report: &mut Report) {
     if report.warnings.is_empty() {
         return;
     }
-    let sources = sources(metadata, config);
-    report.warnings.retain(|warning| {
-        !sources
-            .iter()
-            .any(|(_, text)| codes(text).any(|code| code == warning.code))
-    });
+    let sources = [switches.annotation(), switches.option()];
+    report
+        .warnings
+        .retain(|warning| !sources.iter().any(|text| codes(text).any(|code| code == warning.code)));
 }
 
 /// Codes are separated by commas; semicolons do too, since Flink's lists have them.
@@ -71,15 +97,24 @@ fn codes(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ';']).map(str::trim).filter(|code| !code.is_empty())
 }
 
-fn report_code(path: &str, code: &str, report: &mut Report) {
-    let message = match rule(code).map(|rule| rule.severity) {
+/// An empty `path` is that of the administrator's configuration, which is no field of the object.
+fn report_code(path: String, code: &str, report: &mut Report) {
+    let problem = match rule(code).map(|rule| rule.severity) {
         Some(Severity::Warn) => return,
         Some(Severity::Refuse(_)) => format!("\"{code}\" is a violation, which cannot be turned off"),
         None => format!("\"{code}\" is the code of no warning"),
     };
     let mut findings = Findings::new(&RULES[0], report);
+    if path.is_empty() {
+        let message = format!(
+            "the operator's default configuration sets {}: {problem}",
+            WARNINGS_DISABLED.key
+        );
+        findings.add_with_fix(path, message, "ask your administrator to mend or remove it");
+        return;
+    }
     match super::handbook::nearest_warning(code) {
-        Some(meant) => findings.add_with_fix(path, message, format!("write {meant} if that is meant, or remove it")),
-        None => findings.add(path, message),
+        Some(meant) => findings.add_with_fix(path, problem, format!("write {meant} if that is meant, or remove it")),
+        None => findings.add(path, problem),
     }
 }

@@ -1,48 +1,17 @@
 //! What is legal and will hurt.
 
-use super::pod_template::{is_below, is_mounted};
 use super::report::Findings;
-use super::subject::{Deployment, Job, SessionJob, setting};
-use super::table::{CLUSTERS, Check, JOBS, Rule, SESSION_JOBS, Severity};
-use crate::api::{KubernetesMode, Quantity, ResourceRequirements, UpgradeMode};
+use super::subject::{Deployment, SessionJob, setting};
+use super::table::{CLUSTERS, Check, Rule, SESSION_JOBS, Severity};
+use crate::api::{KubernetesMode, Quantity, ResourceRequirements};
 use crate::config::options::{
-    CHECKPOINT_RETENTION, CHECKPOINTS_DIRECTORY, CONTAINER_IMAGE, CONTAINER_IMAGE_PULL_POLICY, CheckpointRetention,
-    EXECUTION_TARGET, HA_CLUSTER_ID, HA_STORAGE_DIR, JOB_MANAGER_PROCESS_MEMORY, JOB_MANAGER_REPLICAS,
-    PARALLELISM_DEFAULT, SAVEPOINT_DIRECTORY, SERVICE_ACCOUNT, TASK_MANAGER_PROCESS_MEMORY, TASK_SLOTS, is_ha_enabled,
+    AUTOSCALER_ENABLED, CONTAINER_IMAGE, CONTAINER_IMAGE_PULL_POLICY, EXECUTION_TARGET, HA_CLUSTER_ID,
+    JOB_MANAGER_PROCESS_MEMORY, JOB_MANAGER_REPLICAS, PARALLELISM_DEFAULT, SCHEDULER_MODE, SERVICE_ACCOUNT,
+    TASK_MANAGER_PROCESS_MEMORY, TASK_SLOTS,
 };
-use crate::config::{ConfigOption, FlinkConfig, is_sensitive_key, parse_memory_flink_then_kubernetes};
+use crate::config::{FlinkConfig, is_sensitive_key, parse_memory_flink_then_kubernetes};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "last-state-without-ha",
-        kinds: CLUSTERS,
-        severity: Severity::Warn,
-        what: "High availability is on where upgradeMode is last-state",
-        why: "Without its metadata the last checkpoint is known only while the JobManager answers: an upgrade of a failed job has to be repaired by hand",
-        fix: "set high-availability.type: kubernetes and high-availability.storageDir",
-        since: "0.1",
-        check: Check::Deployment(last_state_has_ha),
-    },
-    Rule {
-        code: "node-local-dir",
-        kinds: CLUSTERS,
-        severity: Severity::Warn,
-        what: "Directories of checkpoints, savepoints and high availability are not in the file system of a container: they have the scheme of a store, or a volume is mounted there",
-        why: "The files are lost with the pod, and no other pod can read them",
-        fix: "use a store such as s3://, or mount a volume that all pods share at that path in podTemplate",
-        since: "0.1",
-        check: Check::Deployment(directories_outlive_pods),
-    },
-    Rule {
-        code: "checkpoints-not-retained",
-        kinds: JOBS,
-        severity: Severity::Warn,
-        what: "Checkpoints are retained where upgradeMode is last-state or savepoint",
-        why: "When a savepoint cannot be taken, the last checkpoint is the only way back, and Flink deletes it",
-        fix: "set execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION, or remove the key",
-        since: "0.1",
-        check: Check::Job(checkpoints_are_retained),
-    },
     Rule {
         code: "memory-limit-unused",
         kinds: CLUSTERS,
@@ -57,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         code: "slots-unused",
         kinds: CLUSTERS,
         severity: Severity::Warn,
-        what: "A job has use for all slots of its TaskManagers",
+        what: "A job has use for all slots of its TaskManagers, unless the autoscaler or the reactive scheduler sets its parallelism",
         why: "Slots that no task runs in hold memory and CPU all the same",
         fix: "lower taskmanager.numberOfTaskSlots or taskManager.replicas, or raise job.parallelism",
         since: "0.1",
@@ -94,26 +63,6 @@ pub(super) const RULES: &[Rule] = &[
         check: Check::SessionJob(job_configuration_has_no_secrets),
     },
     Rule {
-        code: "non-restored-state-ignored",
-        kinds: JOBS,
-        severity: Severity::Warn,
-        what: "allowNonRestoredState stands beside upgradeMode savepoint",
-        why: "In last-state mode Flink restores the checkpoint by itself and does not look at it: an upgrade that drops an operator fails",
-        fix: "use upgradeMode: savepoint for the change that drops state",
-        since: "0.1",
-        check: Check::Job(non_restored_state_is_honoured),
-    },
-    Rule {
-        code: "initial-savepoint-ignored",
-        kinds: CLUSTERS,
-        severity: Severity::Warn,
-        what: "A change of job.initialSavepointPath comes with a change of job.savepointRedeployNonce",
-        why: "The path counts at the very first start and at a redeployment only",
-        fix: "set job.savepointRedeployNonce to a new number to start from that savepoint",
-        since: "0.1",
-        check: Check::Deployment(initial_savepoint_counts),
-    },
-    Rule {
         code: "config-overwritten",
         kinds: CLUSTERS,
         severity: Severity::Warn,
@@ -140,81 +89,6 @@ const HARMLESS_ENDS: [&str; 10] = [
     "dir",
     "ratio",
 ];
-
-fn last_state_has_ha(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let mode = subject.spec.job.as_ref().map(crate::api::JobSpec::upgrade_mode);
-    if mode == Some(UpgradeMode::LastState) && is_ha_enabled(&subject.config) != Ok(true) {
-        findings.add(
-            subject.path("job.upgradeMode"),
-            "upgradeMode is last-state, but high availability is off",
-        );
-    }
-}
-
-/// The path in a container that `directory` names, or `None` where it names a store.
-fn local_path(directory: &str) -> Option<&str> {
-    let directory = directory.trim();
-    if directory.starts_with('/') {
-        return Some(directory);
-    }
-    let (scheme, rest) = directory.split_once(':')?;
-    if !scheme.eq_ignore_ascii_case("file") {
-        return None;
-    }
-    // file:/a, file:///a, file://localhost/a
-    let path = match rest.strip_prefix("//") {
-        Some(rest) => rest.find('/').map(|at| &rest[at..]),
-        None => Some(rest),
-    };
-    path.filter(|path| path.starts_with('/'))
-}
-
-fn directories_outlive_pods(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let claims: Vec<&str> = subject
-        .config
-        .get("kubernetes.persistent-volume-claims")
-        .into_iter()
-        .flat_map(|claims| claims.split(','))
-        .filter_map(|claim| Some(claim.split_once(':')?.1.trim()))
-        .chain(
-            subject
-                .config
-                .with_prefix("kubernetes.persistent-volume-claims.")
-                .map(|(_, folder)| folder),
-        )
-        .collect();
-    let mut check = |option: &ConfigOption<String>, what: &str, job_manager_only: bool| {
-        let Some((key, directory)) = subject.config.written(option) else {
-            return;
-        };
-        let Some(path) = local_path(directory) else { return };
-        if claims.iter().any(|folder| is_below(path, folder)) || is_mounted(subject, path, job_manager_only) {
-            return;
-        }
-        findings.add(
-            subject.config_path(key),
-            format!("{what} go to {path} in the container, where no lasting volume is mounted"),
-        );
-    };
-    check(&CHECKPOINTS_DIRECTORY, "checkpoints", false);
-    check(&SAVEPOINT_DIRECTORY, "savepoints", false);
-    if is_ha_enabled(&subject.config) == Ok(true) {
-        check(&HA_STORAGE_DIR, "high-availability files", true);
-    }
-}
-
-fn checkpoints_are_retained(subject: &Job<'_>, findings: &mut Findings<'_>) {
-    let mode = subject.job.upgrade_mode();
-    let Ok(Some(retention)) = subject.config.value(&CHECKPOINT_RETENTION) else {
-        return;
-    };
-    if mode != UpgradeMode::Stateless && retention != CheckpointRetention::RetainOnCancellation {
-        findings.add(
-            subject.config_path(CHECKPOINT_RETENTION.key),
-            format!("upgradeMode is {mode}, but Flink deletes the job's checkpoints when the job is cancelled"),
-        );
-    }
-}
 
 fn limits_are_near_requests(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     let (jm, tm) = (subject.spec.job_manager.as_ref(), subject.spec.task_manager.as_ref());
@@ -247,6 +121,11 @@ fn slots_are_used(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     let Some(parallelism) = subject.spec.job.as_ref().and_then(|job| job.parallelism) else {
         return;
     };
+    let is_reactive =
+        setting(&subject.config, &SCHEDULER_MODE).is_some_and(|mode| mode.eq_ignore_ascii_case("reactive"));
+    if is_reactive || setting(&subject.config, &AUTOSCALER_ENABLED) == Some(true) {
+        return;
+    }
     let Some(slots) = setting(&subject.config, &TASK_SLOTS).filter(|slots| *slots > 0) else {
         return;
     };
@@ -317,6 +196,9 @@ fn add_secrets(root: &str, written: &FlinkConfig, findings: &mut Findings<'_>) {
 
 /// Whether the text of `key` is a secret, rather than something about one.
 fn is_secret(key: &str, text: &str) -> bool {
+    if !is_sensitive_key(key) {
+        return false;
+    }
     let text = text.trim();
     let end = key.rsplit(['.', '-']).next().unwrap_or_default().to_ascii_lowercase();
     let is_plain = text.eq_ignore_ascii_case("true")
@@ -326,38 +208,11 @@ fn is_secret(key: &str, text: &str) -> bool {
         || text.starts_with("${")
         || text.starts_with("$(")
         || text.starts_with("{{");
-    is_sensitive_key(key)
-        && !text.is_empty()
+    !text.is_empty()
         && !is_plain
         // These name Secrets: kubernetes.secrets, kubernetes.env.secretKeyRef.
         && (!key.starts_with("kubernetes.") || key.starts_with("kubernetes.operator.user."))
         && !HARMLESS_ENDS.contains(&end.as_str())
-}
-
-fn non_restored_state_is_honoured(subject: &Job<'_>, findings: &mut Findings<'_>) {
-    if subject.job.allow_non_restored_state == Some(true) && subject.job.upgrade_mode() == UpgradeMode::LastState {
-        findings.add(
-            subject.path("allowNonRestoredState"),
-            "allowNonRestoredState has no effect on a last-state upgrade",
-        );
-    }
-}
-
-fn initial_savepoint_counts(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
-    let last = subject.reconciled.as_ref().and_then(|last| last.job.as_ref());
-    let (Some(new), Some(last)) = (&subject.spec.job, last) else {
-        return;
-    };
-    let path = new.initial_savepoint_path.as_deref().unwrap_or_default();
-    if !path.trim().is_empty()
-        && new.initial_savepoint_path != last.initial_savepoint_path
-        && new.savepoint_redeploy_nonce == last.savepoint_redeploy_nonce
-    {
-        findings.add(
-            subject.path("job.initialSavepointPath"),
-            "the job runs already and will not start from this savepoint",
-        );
-    }
 }
 
 fn configuration_repeats_no_field(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
@@ -448,21 +303,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case("s3://bucket/a", None)]
-    #[case("hdfs:///a", None)]
-    #[case("file:///a/b", Some("/a/b"))]
-    #[case("FILE:/a", Some("/a"))]
-    #[case("file://localhost/a", Some("/a"))]
-    #[case("/a", Some("/a"))]
-    #[case("file:a", None)]
-    #[case("file://", None)]
-    #[case("relative", None)]
-    #[case("", None)]
-    fn local_paths(#[case] directory: &str, #[case] expected: Option<&str>) {
-        assert_eq!(local_path(directory), expected);
-    }
 
     #[rstest]
     #[case("s3.secret-key", "hunter2", true)]

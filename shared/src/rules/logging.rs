@@ -1,8 +1,11 @@
 //! `spec.logConfiguration`.
 
+use serde_json::Value;
+
 use super::report::Findings;
 use super::subject::Deployment;
 use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
+use crate::api::{KubernetesMode, PodTemplate};
 use crate::config::options::is_of_operator;
 
 /// Files that a cluster's logging is set up by.
@@ -26,11 +29,11 @@ pub(super) const RULES: &[Rule] = &[
         code: "config-map-too-large",
         kinds: CLUSTERS,
         severity: Severity::Refuse(Cause::TooLong),
-        what: "The configuration with all defaults and logConfiguration together are at most 1 MiB long",
-        why: "They go into one ConfigMap, and Kubernetes takes no larger one",
-        fix: "shorten the configuration, or put large files into the image or a volume",
+        what: "The configuration with all defaults and logConfiguration together are at most 1 MiB long; and in native mode so are podTemplate and taskManager.podTemplate",
+        why: "Each two go into one ConfigMap, and Kubernetes takes no larger one",
+        fix: "shorten what is large, or put it into the image or a volume",
         since: "0.1",
-        check: Check::Deployment(files_fit_a_config_map),
+        check: Check::Deployment(config_maps_are_small),
     },
 ];
 
@@ -45,6 +48,11 @@ fn files_are_known(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+}
+
+fn config_maps_are_small(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    files_fit_a_config_map(subject, findings);
+    templates_fit_a_config_map(subject, findings);
 }
 
 fn files_fit_a_config_map(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
@@ -74,5 +82,40 @@ fn files_fit_a_config_map(subject: &Deployment<'_>, findings: &mut Findings<'_>)
                 "the configuration ({configuration} bytes) and the logging files ({logging} bytes) do not fit into one ConfigMap of {MOST_BYTES} bytes"
             ),
         );
+    }
+}
+
+/// In native mode the JobManager makes TaskManagers of a template that it reads from a `ConfigMap`.
+fn templates_fit_a_config_map(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
+    if subject.spec.mode() != KubernetesMode::Native {
+        return;
+    }
+    let length = |template: Option<&PodTemplate>| template.map_or(0, |template| text_length(&template.0));
+    let common = length(subject.spec.pod_template.as_ref());
+    let task_manager = subject.spec.task_manager.as_ref();
+    let own = length(task_manager.and_then(|tm| tm.pod_template.as_ref()));
+    if common + own > MOST_BYTES {
+        let field = if common > own {
+            "podTemplate"
+        } else {
+            "taskManager.podTemplate"
+        };
+        findings.add(
+            subject.path(field),
+            format!("podTemplate ({common} bytes) and taskManager.podTemplate ({own} bytes) do not fit into one ConfigMap of {MOST_BYTES} bytes"),
+        );
+    }
+}
+
+/// What the keys and texts of `value` need in bytes; the file has its signs and white space besides.
+fn text_length(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+        Value::String(text) => text.len(),
+        Value::Array(elements) => elements.iter().map(text_length).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() + text_length(value))
+            .sum(),
     }
 }

@@ -29,7 +29,8 @@ impl<T> Lookup<T> {
 
 /// Finds other objects. Answers come from memory: a look-up never waits.
 pub trait Lookups: Sync {
-    /// The `FlinkDeployment` of this name. Rules read its job, version and configuration.
+    /// The `FlinkDeployment` of this name. Rules read its job, version, mode and
+    /// configuration, and of its pod templates what [`super::without_most`] leaves.
     fn deployment(&self, namespace: &str, name: &str) -> Lookup<FlinkDeployment>;
     /// The `FlinkSessionJob` of this name. Rules read nothing of it.
     fn session_job(&self, namespace: &str, name: &str) -> Lookup<FlinkSessionJob>;

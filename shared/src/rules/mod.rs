@@ -31,6 +31,8 @@ pub mod service_account;
 pub mod session_job;
 pub mod shape;
 pub mod snapshot;
+pub mod state;
+mod storage;
 mod subject;
 mod table;
 mod valid;
@@ -44,9 +46,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use disabled::Switches;
 pub use json::Json;
 pub use lookup::{Lookup, Lookups, NoLookups};
 pub use report::{Findings, Report, Violation, Warning};
+pub use storage::without_most;
 pub use subject::{BlueGreen, Deployment, Job, SessionJob, Snapshot};
 pub use table::{Cause, Check, Kind, Rule, Severity, all, rule};
 pub use valid::Valid;
@@ -234,7 +238,10 @@ fn validate_value<K: Validate>(json: &Json<'_>, old: Option<&Json<'_>>, environm
         let mut unknown = Report::default();
         shape::unknown_fields::<K>(json.value(), &mut unknown);
         if !unknown.warnings.is_empty() {
-            disabled::filter(object.meta(), &object.effective_config(environment), &mut unknown);
+            disabled::filter(
+                Switches::new(object.meta(), &object.effective_config(environment)),
+                &mut unknown,
+            );
         }
         report.warnings.splice(0..0, unknown.warnings);
     }
@@ -336,7 +343,8 @@ impl Validate for FlinkDeployment {
         let mut report = Report::default();
         let subject = Deployment::new(self, environment);
         table::run_deployment(Kind::FlinkDeployment, &subject, &mut report);
-        disabled::apply(&self.metadata, &subject.config, &mut report);
+        let switches = Switches::new(&self.metadata, &subject.config).with_written(subject.root, &subject.written);
+        disabled::apply(switches, &mut report);
         report
     }
 
@@ -356,7 +364,8 @@ impl Validate for FlinkSessionJob {
         let mut report = Report::default();
         let subject = SessionJob::new(self, environment);
         table::run_session_job(&subject, &mut report);
-        disabled::apply(&self.metadata, &subject.config, &mut report);
+        let switches = Switches::new(&self.metadata, &subject.config).with_written("spec", &subject.written);
+        disabled::apply(switches, &mut report);
         report
     }
 
@@ -375,7 +384,10 @@ impl Validate for FlinkStateSnapshot {
     fn check(&self, old: Option<&Self>, environment: &Environment<'_>) -> Report {
         let mut report = Report::default();
         table::run_snapshot(&Snapshot::new(self, old, environment), &mut report);
-        disabled::apply(&self.metadata, &self.effective_config(environment), &mut report);
+        disabled::apply(
+            Switches::new(&self.metadata, &self.effective_config(environment)),
+            &mut report,
+        );
         report
     }
 
@@ -397,12 +409,13 @@ impl Validate for FlinkBlueGreenDeployment {
         let mut report = Report::default();
         let subject = BlueGreen::new(self, environment);
         table::run_blue_green(&subject, &mut report);
-        let template = subject.template.as_ref().map(|template| &template.config);
-        disabled::apply(
-            &self.metadata,
-            template.unwrap_or(environment.defaults.global()),
-            &mut report,
-        );
+        let switches = match &subject.template {
+            Some(template) => {
+                Switches::new(&self.metadata, &template.config).with_written(template.root, &template.written)
+            }
+            None => Switches::new(&self.metadata, environment.defaults.global()),
+        };
+        disabled::apply(switches, &mut report);
         report
     }
 

@@ -1,11 +1,16 @@
 //! Keys of `spec.flinkConfiguration` against the catalogue of options.
 
+use std::cell::OnceCell;
+
 use super::report::Findings;
 use super::subject::{Deployment, SessionJob};
 use super::table::{CLUSTERS, Cause, Check, Rule, SESSION_JOBS, Severity};
 use crate::api::FlinkVersion;
 use crate::catalogue::{self, Elsewhere, Known};
-use crate::config::options::{self, HA_CLUSTER_ID, KUBERNETES_CLUSTER_ID, KUBERNETES_NAMESPACE, is_of_operator};
+use crate::config::options::{
+    self, APPLICATION_ARGS, APPLICATION_MAIN, DEPLOYMENT_CONFIG_DIR, HA_CLUSTER_ID, INTERNAL_FLINK_VERSION,
+    KUBERNETES_CLUSTER_ID, KUBERNETES_NAMESPACE, PIPELINE_JOB_ID, TASK_MANAGER_REPLICAS, is_of_operator,
+};
 use crate::config::{ConfigError, FlinkConfig, line_end, redact, sets_another_key};
 
 const UNKNOWN: &str = "Keys are options of Flink or the operator, or lie below a prefix that a plugin reads";
@@ -19,6 +24,10 @@ const DEPRECATED_FIX: &str = "write the option's present key";
 const VERSION: &str = "Options exist in the Flink version of the resource";
 const VERSION_WHY: &str = "Flink ignores options that it no longer knows or does not know yet";
 const VERSION_FIX: &str = "remove the key: it has no effect";
+
+const INTERNAL: &str = "flinkConfiguration sets no key by which the operator and Flink hand each other values ($internal., kubernetes.internal.), and names no file with a pod template; $internal.pipeline.job-id is the user's";
+const INTERNAL_WHY: &str = "The operator sets these keys from the spec, and no file of its own goes into a cluster";
+const INTERNAL_FIX: &str = "remove the key";
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -80,6 +89,26 @@ pub(super) const RULES: &[Rule] = &[
         fix: VERSION_FIX,
         since: "0.1",
         check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, other_version)),
+    },
+    Rule {
+        code: "config-internal",
+        kinds: CLUSTERS,
+        severity: Severity::Warn,
+        what: INTERNAL,
+        why: INTERNAL_WHY,
+        fix: INTERNAL_FIX,
+        since: "0.1",
+        check: Check::Deployment(|subject, findings| on_deployment(subject, findings, internal)),
+    },
+    Rule {
+        code: "job-config-internal",
+        kinds: SESSION_JOBS,
+        severity: Severity::Warn,
+        what: INTERNAL,
+        why: INTERNAL_WHY,
+        fix: INTERNAL_FIX,
+        since: "0.1",
+        check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, internal)),
     },
     Rule {
         code: "config-value-cut",
@@ -162,20 +191,33 @@ const MOST_FINDINGS: usize = 20;
 
 const FORBIDDEN: [&str; 3] = [KUBERNETES_NAMESPACE.key, KUBERNETES_CLUSTER_ID.key, HA_CLUSTER_ID.key];
 
+/// Prefixes of keys that are no user's.
+const INTERNAL_PREFIXES: [&str; 2] = ["$internal.", "kubernetes.internal."];
+const POD_TEMPLATE_FILE: &str = "kubernetes.pod-template-file";
+const POD_TEMPLATE_FILES: &str = "kubernetes.pod-template-file.";
+
 /// What is to be said of a key: what is wrong, and what to do.
 type Judgement = (String, String);
-type Judge = fn(&FlinkConfig, &str, Option<FlinkVersion>) -> Option<Judgement>;
+type Judge = fn(&FlinkConfig, &Key<'_>) -> Option<Judgement>;
+
+/// A key as it is written.
+struct Key<'k> {
+    key: &'k str,
+    /// What it is in the Flink version of the resource, which may not be known.
+    of: Option<(FlinkVersion, &'k Known)>,
+}
 
 fn on_deployment(subject: &Deployment<'_>, findings: &mut Findings<'_>, judge: Judge) {
     if let Ok(written) = &subject.written {
-        each_key(subject.root, written, subject.spec.flink_version, findings, judge);
+        let version = subject.spec.flink_version;
+        each_key(subject.root, written, version, &subject.known, findings, judge);
     }
 }
 
 fn on_session_job(subject: &SessionJob<'_>, findings: &mut Findings<'_>, judge: Judge) {
     if let Ok(written) = &subject.written {
         let version = subject.cluster.found().and_then(|cluster| cluster.spec.flink_version);
-        each_key("spec", written, version, findings, judge);
+        each_key("spec", written, version, &subject.known, findings, judge);
     }
 }
 
@@ -183,6 +225,7 @@ fn each_key(
     root: &str,
     written: &FlinkConfig,
     version: Option<FlinkVersion>,
+    known: &OnceCell<Vec<Known>>,
     findings: &mut Findings<'_>,
     judge: Judge,
 ) {
@@ -190,20 +233,34 @@ fn each_key(
     if version.is_some_and(|version| !version.is_supported() || version > catalogue::NEWEST) {
         return;
     }
+    let look_up = |version| written.iter().map(|(key, _)| catalogue::lookup(key, version)).collect();
+    let mut known = version
+        .map(|version| {
+            known
+                .get_or_init(|| look_up(version))
+                .iter()
+                .map(move |known| (version, known))
+        })
+        .into_iter()
+        .flatten();
     let found = written
         .iter()
-        .filter_map(|(key, _)| Some((key, judge(written, key, version)?)))
+        .filter_map(|(key, _)| {
+            let of = known.next();
+            Some((key, judge(written, &Key { key, of })?))
+        })
         .take(MOST_FINDINGS);
     for (key, (message, fix)) in found {
         findings.add_with_fix(format!("{root}.flinkConfiguration[{key}]"), message, fix);
     }
 }
 
-fn unknown(_: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> Option<Judgement> {
-    let is_known = match version {
-        Some(version) => catalogue::lookup(key, version) != Known::Unknown,
+fn unknown(_: &FlinkConfig, &Key { key, of }: &Key<'_>) -> Option<Judgement> {
+    let is_known = match of {
+        Some((_, known)) => *known != Known::Unknown,
         None => catalogue::is_known(key),
     };
+    let version = of.map(|(version, _)| version);
     if is_known || options::is_known(key) {
         return None;
     }
@@ -219,14 +276,13 @@ fn unknown(_: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> Option<
     Some((format!("{who} has no option of this name"), fix))
 }
 
-fn deprecated(written: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> Option<Judgement> {
-    let version = version?;
-    let Known::Spelling { of, deprecated: true } = catalogue::lookup(key, version) else {
+fn deprecated(written: &FlinkConfig, &Key { key, of }: &Key<'_>) -> Option<Judgement> {
+    let (version, Known::Spelling { of, deprecated: true }) = of? else {
         return None;
     };
     let keys: Vec<&str> = of.iter().map(catalogue::Entry::key).collect();
-    // These are not to be written in any spelling: another rule says so.
-    if keys.iter().any(|key| FORBIDDEN.contains(key)) {
+    // These are not to be written in any spelling: other rules say so.
+    if key == POD_TEMPLATE_FILE || keys.iter().any(|key| FORBIDDEN.contains(key)) {
         return None;
     }
     let whose = if of.iter().any(catalogue::Entry::is_of_operator) {
@@ -246,19 +302,18 @@ fn deprecated(written: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -
     })
 }
 
-fn other_version(_: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> Option<Judgement> {
-    let version = version?;
-    let Known::Elsewhere(Elsewhere {
+fn other_version(_: &FlinkConfig, key: &Key<'_>) -> Option<Judgement> {
+    let (version, Known::Elsewhere(known)) = key.of? else {
+        return None;
+    };
+    let Elsewhere {
         first,
         last,
         gone,
         replacement,
-    }) = catalogue::lookup(key, version)
-    else {
-        return None;
-    };
+    } = known;
     let flink = flink(version);
-    let message = if gone {
+    let message = if *gone {
         format!("{flink} no longer has this option; Flink {last} was the last")
     } else {
         format!("{flink} does not have this option; Flink {first} is the first")
@@ -268,6 +323,31 @@ fn other_version(_: &FlinkConfig, key: &str, version: Option<FlinkVersion>) -> O
         None => VERSION_FIX.to_owned(),
     };
     Some((message, fix))
+}
+
+fn internal(_: &FlinkConfig, &Key { key, .. }: &Key<'_>) -> Option<Judgement> {
+    if key == POD_TEMPLATE_FILE || key.starts_with(POD_TEMPLATE_FILES) {
+        let message = "the key has no effect: pod templates are read from the spec";
+        return Some((
+            message.to_owned(),
+            "write the template itself into podTemplate".to_owned(),
+        ));
+    }
+    if key == PIPELINE_JOB_ID.key || !INTERNAL_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+        return None;
+    }
+    let field = match key {
+        _ if key == INTERNAL_FLINK_VERSION.key => "flinkVersion",
+        _ if key == APPLICATION_MAIN.key => "job.entryClass",
+        _ if key == APPLICATION_ARGS.key => "job.args",
+        _ if key == DEPLOYMENT_CONFIG_DIR.key => "logConfiguration",
+        _ if key == TASK_MANAGER_REPLICAS.key => "taskManager.replicas",
+        _ => {
+            let message = "the key is for values that the operator and Flink hand each other";
+            return Some((message.to_owned(), INTERNAL_FIX.to_owned()));
+        }
+    };
+    Some((format!("the key is set from {field}"), format!("set {field} instead")))
 }
 
 fn flink(version: FlinkVersion) -> String {

@@ -15,7 +15,7 @@ use crate::config::Amount;
 use crate::nearest::nearest;
 
 /// The container in which Flink runs (Flink's `Constants.MAIN_CONTAINER_NAME`).
-const MAIN_CONTAINER: &str = "flink-main-container";
+pub(super) const MAIN_CONTAINER: &str = "flink-main-container";
 /// Findings of one rule on one template.
 const MOST_FINDINGS: usize = 20;
 /// Lists of containers in a pod.
@@ -157,45 +157,6 @@ impl<'a> Written<'a> {
             .collect::<Vec<_>>()
             .into_iter()
     }
-}
-
-/// Whether a volume that outlives the pod is mounted over `path` in both JobManager and TaskManagers, or only in the
-/// JobManager where `job_manager_only`.
-pub(super) fn is_mounted(subject: &Deployment<'_>, path: &str, job_manager_only: bool) -> bool {
-    let all: Vec<Written<'_>> = templates(subject).collect();
-    let over = |component: &str| {
-        let common = subject.path("podTemplate");
-        let own = subject.path(&format!("{component}.podTemplate"));
-        let of_component: Vec<&Written<'_>> = all
-            .iter()
-            .filter(|template| template.path == common || template.path == own)
-            .collect();
-        // Volumes of one template may be mounted by the other.
-        let lasting: BTreeSet<&str> = of_component
-            .iter()
-            .flat_map(|template| template.elements("volumes"))
-            .filter(|(_, volume)| !volume.contains_key("emptyDir"))
-            .filter_map(|(_, volume)| volume.get("name")?.as_str())
-            .collect();
-        of_component
-            .iter()
-            .flat_map(|template| template.elements("containers"))
-            .filter_map(|(_, container)| container.get("volumeMounts")?.as_array())
-            .flatten()
-            .any(|mount| {
-                let name = mount.get("name").and_then(Value::as_str).unwrap_or_default();
-                let at = mount.get("mountPath").and_then(Value::as_str).unwrap_or_default();
-                lasting.contains(name) && is_below(path, at)
-            })
-    };
-    over("jobManager") && (job_manager_only || over("taskManager"))
-}
-
-/// Whether `path` is `folder` or lies in it.
-pub(super) fn is_below(path: &str, folder: &str) -> bool {
-    let folder = folder.trim_end_matches('/');
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What a template is as a Pod, for the two rules that ask.
@@ -426,16 +387,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case("/data/x", "/data", true)]
-    #[case("/data", "/data/", true)]
-    #[case("/database", "/data", false)]
-    #[case("/x", "/", true)]
-    #[case("/data", "/data/x", false)]
-    fn below(#[case] path: &str, #[case] folder: &str, #[case] expected: bool) {
-        assert_eq!(is_below(path, folder), expected);
-    }
 
     #[rstest]
     #[case("a", true)]

@@ -116,7 +116,7 @@ fn target_exists(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
             "spec.jobReference.name",
             name,
             format!("there is no {kind} \"{name}\" in namespace {}", subject.namespace),
-            "name a FlinkDeployment or FlinkSessionJob in the snapshot's own namespace",
+            "name a FlinkDeployment or FlinkSessionJob in the snapshot's own namespace; if it was made a moment ago, apply the snapshot again",
         );
     }
 }

@@ -10,8 +10,10 @@ use super::pod_template::AsPod;
 use crate::api::snapshot::{JobKind, JobReference};
 use crate::api::{
     FlinkBlueGreenDeployment, FlinkBlueGreenDeploymentSpec, FlinkConfiguration, FlinkDeployment, FlinkDeploymentSpec,
-    FlinkSessionJob, FlinkSessionJobSpec, FlinkStateSnapshot, FlinkStateSnapshotSpec, JobSpec, reconciled,
+    FlinkSessionJob, FlinkSessionJobSpec, FlinkStateSnapshot, FlinkStateSnapshotSpec, FlinkVersion, JobSpec,
+    reconciled,
 };
+use crate::catalogue::Known;
 use crate::config::{ConfigOption, FlattenError, FlinkConfig, OptionValue, flatten};
 use crate::memory::MemoryError;
 
@@ -66,6 +68,8 @@ pub struct Deployment<'a> {
     pub reconciled: Option<FlinkDeploymentSpec>,
     /// What Flink's memory model says of the JobManager and of TaskManagers, for [`super::resources`].
     pub(super) memory_errors: OnceCell<[Option<MemoryError>; 2]>,
+    /// What the keys of `written` are in the Flink version, in their order, for [`super::options`].
+    pub(super) known: OnceCell<Vec<Known>>,
     /// What the pod templates are as Pods, for [`super::pod_template`].
     pub(super) pods: OnceCell<Vec<AsPod>>,
 }
@@ -113,6 +117,7 @@ impl<'a> Deployment<'a> {
             config,
             reconciled,
             memory_errors: OnceCell::new(),
+            known: OnceCell::new(),
             pods: OnceCell::new(),
         }
     }
@@ -142,6 +147,8 @@ impl<'a> Deployment<'a> {
             job,
             task_manager_replicas: self.spec.task_manager.as_ref().and_then(|tm| tm.replicas),
             config: &self.config,
+            written: &self.written,
+            flink_version: self.spec.flink_version,
             root: self.root,
         })
     }
@@ -156,6 +163,10 @@ pub struct Job<'a> {
     pub task_manager_replicas: Option<i32>,
     /// Effective configuration.
     pub config: &'a FlinkConfig,
+    /// `flinkConfiguration` of the job's own resource in flat form.
+    pub written: &'a Result<FlinkConfig, FlattenError>,
+    /// Flink version of the cluster.
+    pub flink_version: Option<FlinkVersion>,
     /// Path of the spec.
     pub root: &'static str,
 }
@@ -191,6 +202,8 @@ pub struct SessionJob<'a> {
     pub cluster: Lookup<FlinkDeployment>,
     /// The spec that was acted on last.
     pub reconciled: Option<FlinkSessionJobSpec>,
+    /// What the keys of `written` are in the cluster's Flink version, in their order, for [`super::options`].
+    pub(super) known: OnceCell<Vec<Known>>,
 }
 
 impl<'a> SessionJob<'a> {
@@ -224,17 +237,20 @@ impl<'a> SessionJob<'a> {
                 .and_then(|status| status.last_reconciled_spec.as_deref())
                 .and_then(|text| reconciled::decode(text).ok())
                 .map(|(spec, _)| spec),
+            known: OnceCell::new(),
         }
     }
 
     /// The job, where the configuration that it runs with is known.
     #[must_use]
     pub fn job(&self) -> Option<Job<'_>> {
-        self.cluster.found()?;
+        let cluster = self.cluster.found()?;
         self.spec.job.as_ref().map(|job| Job {
             job,
             task_manager_replicas: None,
             config: &self.config,
+            written: &self.written,
+            flink_version: cluster.spec.flink_version,
             root: "spec",
         })
     }

@@ -146,7 +146,7 @@ pub struct Rule {
 }
 
 /// Rules of one subject.
-const SUBJECTS: [&[Rule]; 19] = [
+const SUBJECTS: [&[Rule]; 20] = [
     super::shape::RULES,
     super::name::RULES,
     super::version::RULES,
@@ -164,6 +164,7 @@ const SUBJECTS: [&[Rule]; 19] = [
     super::session_job::RULES,
     super::snapshot::RULES,
     super::blue_green::RULES,
+    super::state::RULES,
     super::hazards::RULES,
     super::disabled::RULES,
 ];

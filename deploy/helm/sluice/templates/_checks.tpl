@@ -31,6 +31,9 @@
 {{- with include "sluice.refused" . | trim -}}
 {{- fail (printf "these values of the Java operator's chart do not exist in Sluice:\n  %s\nThe whole list is in the chart's README.md." .) -}}
 {{- end -}}
+{{- if and .Values.webhook.clientAuth.names (not .Values.webhook.clientAuth.caConfigMap) -}}
+{{- fail "webhook.clientAuth.names is set, but webhook.clientAuth.caConfigMap is not: name the ConfigMap with the CA of these certificates" -}}
+{{- end -}}
 {{- $metrics := .Values.metrics.port -}}
 {{- $health := .Values.operatorHealth.port -}}
 {{- if and $metrics $health (ne (int $metrics) (int $health)) -}}

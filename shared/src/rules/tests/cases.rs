@@ -6,6 +6,8 @@ mod options;
 mod other_kinds;
 mod pods;
 mod resources;
+mod state;
+mod values;
 
 use serde_json::{Value, json};
 
@@ -71,7 +73,12 @@ pub fn cases() -> Vec<Case> {
     autoscaler::autoscaler(&mut table);
     pods::pods(&mut table);
     pods::images(&mut table);
-    hazards::state(&mut table);
+    state::state(&mut table);
+    state::directories(&mut table);
+    state::session_jobs(&mut table);
+    values::ranges(&mut table);
+    values::internal(&mut table);
+    values::session_jobs(&mut table);
     hazards::capacity(&mut table);
     hazards::configuration(&mut table);
     other_kinds::switches(&mut table);
@@ -292,6 +299,11 @@ fn ingress_and_logging(table: &mut Table) {
 fn jobs(table: &mut Table) {
     let checkpoints = json!({ "state.checkpoints.dir": "s3://c", "high-availability.type": "kubernetes" });
     let both = json!({ "state": { "checkpoints.dir": "s3://c", "savepoints.dir": "s3://s" } });
+    let savepoint = |directories: &Value| {
+        let mut configuration = json!({ "execution.checkpointing.interval": "1 min" });
+        super::merge(&mut configuration, directories);
+        json!({ "job": { "upgradeMode": "savepoint" }, "flinkConfiguration": configuration })
+    };
     table
         .rule("checkpoint-dir-missing", Kind::FlinkDeployment)
         .spec(
@@ -309,13 +321,10 @@ fn jobs(table: &mut Table) {
     table
         .rule("savepoint-dir-missing", Kind::FlinkDeployment)
         .spec(
-            &json!({ "job": { "upgradeMode": "savepoint" }, "flinkConfiguration": checkpoints }),
+            &savepoint(&checkpoints),
             &["spec.flinkConfiguration[execution.checkpointing.savepoint-dir]"],
         )
-        .spec(
-            &json!({ "job": { "upgradeMode": "savepoint" }, "flinkConfiguration": both }),
-            &[],
-        );
+        .spec(&savepoint(&both), &[]);
     table
         .rule("savepoint-trigger-needs-dir", Kind::FlinkDeployment)
         .spec(

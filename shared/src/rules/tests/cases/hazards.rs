@@ -2,139 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::acted_on;
 use super::Table;
 use crate::rules::Kind;
-
-const HA: &str = "high-availability.type";
-const RETENTION: &str = "spec.flinkConfiguration[execution.checkpointing.externalized-checkpoint-retention]";
-
-pub(super) fn state(table: &mut Table) {
-    let kind = Kind::FlinkDeployment;
-    let last_state = |configuration: Value| {
-        let mut all = json!({ "execution.checkpointing.dir": "s3://c" });
-        super::super::merge(&mut all, &configuration);
-        json!({ "job": { "upgradeMode": "last-state" }, "flinkConfiguration": all })
-    };
-    table
-        .rule("last-state-without-ha", kind)
-        .spec(&last_state(json!({})), &["spec.job.upgradeMode"])
-        .spec(&last_state(json!({ HA: "NONE" })), &["spec.job.upgradeMode"])
-        .spec(
-            &last_state(json!({ HA: "kubernetes", "high-availability.storageDir": "s3://h" })),
-            &[],
-        );
-    directories(table);
-    let retained = |mode: &str, retention: &str| {
-        json!({ "job": { "upgradeMode": mode }, "flinkConfiguration": {
-            HA: "kubernetes",
-            "execution.checkpointing.dir": "s3://c",
-            "execution.checkpointing.savepoint-dir": "s3://s",
-            "execution.checkpointing.externalized-checkpoint-retention": retention,
-        } })
-    };
-    table
-        .rule("checkpoints-not-retained", kind)
-        .spec(&retained("savepoint", "DELETE_ON_CANCELLATION"), &[RETENTION])
-        .spec(&retained("last-state", "NO_EXTERNALIZED_CHECKPOINTS"), &[RETENTION])
-        .spec(&retained("savepoint", "RETAIN_ON_CANCELLATION"), &[])
-        .spec(&retained("stateless", "DELETE_ON_CANCELLATION"), &[]);
-    let dropping = |mode: &str, allow: Value| {
-        json!({
-            "job": { "upgradeMode": mode, "allowNonRestoredState": allow },
-            "flinkConfiguration": {
-                HA: "kubernetes",
-                "execution.checkpointing.dir": "s3://c",
-                "execution.checkpointing.savepoint-dir": "s3://s",
-            },
-        })
-    };
-    table
-        .rule("non-restored-state-ignored", kind)
-        .spec(
-            &dropping("last-state", json!(true)),
-            &["spec.job.allowNonRestoredState"],
-        )
-        .spec(&dropping("last-state", json!(false)), &[])
-        .spec(&dropping("savepoint", json!(true)), &[]);
-    let started = |path: Value, nonce: Value| {
-        json!({
-            "status": acted_on(kind, &json!({ "spec": { "job": { "initialSavepointPath": "s3://s/1" } } })),
-            "spec": { "job": { "initialSavepointPath": path, "savepointRedeployNonce": nonce } },
-        })
-    };
-    table
-        .rule("initial-savepoint-ignored", kind)
-        .object(
-            started(json!("s3://s/2"), json!(null)),
-            &["spec.job.initialSavepointPath"],
-        )
-        .object(started(json!("s3://s/2"), json!(1)), &[])
-        .object(started(json!("s3://s/1"), json!(null)), &[])
-        .object(started(json!(null), json!(null)), &[])
-        .spec(&json!({ "job": { "initialSavepointPath": "s3://s/2" } }), &[]);
-}
-
-fn directories(table: &mut Table) {
-    const CHECKPOINTS: &str = "spec.flinkConfiguration[execution.checkpointing.dir]";
-    const SAVEPOINTS: &str = "spec.flinkConfiguration[execution.checkpointing.savepoint-dir]";
-    let checkpoints = |dir: &str| json!({ "flinkConfiguration": { "execution.checkpointing.dir": dir } });
-    let with = |component: &str, volume: Value, mount: &str| {
-        let template = json!({ "spec": {
-            "containers": [{ "name": "flink-main-container", "volumeMounts": [{ "name": "v", "mountPath": mount }] }],
-            "volumes": [volume],
-        } });
-        let mut spec = json!({ "flinkConfiguration": { "execution.checkpointing.dir": "file:///data/c" } });
-        match component {
-            "" => spec["podTemplate"] = template,
-            component => spec[component] = json!({ "podTemplate": template }),
-        }
-        spec
-    };
-    let claim = json!({ "name": "v", "persistentVolumeClaim": { "claimName": "c" } });
-    table
-        .rule("node-local-dir", Kind::FlinkDeployment)
-        .spec(&checkpoints("file:///tmp/c"), &[CHECKPOINTS])
-        .spec(&checkpoints("/tmp/c"), &[CHECKPOINTS])
-        .spec(&checkpoints("s3://c"), &[])
-        .spec(
-            &json!({ "flinkConfiguration": {
-                "execution.checkpointing.savepoint-dir": "file:/s",
-                "execution.checkpointing.dir": "file:/c",
-            } }),
-            &[CHECKPOINTS, SAVEPOINTS],
-        )
-        .spec(
-            &json!({ "flinkConfiguration": { HA: "kubernetes", "high-availability.storageDir": "file:///ha" } }),
-            &["spec.flinkConfiguration[high-availability.storageDir]"],
-        )
-        .spec(
-            &json!({ "flinkConfiguration": { "high-availability.storageDir": "file:///ha" } }),
-            &[],
-        )
-        .spec(&with("", claim.clone(), "/data"), &[])
-        .spec(
-            &with("", json!({ "name": "v", "hostPath": { "path": "/x" } }), "/data/"),
-            &[],
-        )
-        .spec(
-            &with("", json!({ "name": "v", "emptyDir": {} }), "/data"),
-            &[CHECKPOINTS],
-        )
-        .spec(
-            &with("", json!({ "name": "other", "hostPath": { "path": "/x" } }), "/data"),
-            &[CHECKPOINTS],
-        )
-        .spec(&with("", claim.clone(), "/database"), &[CHECKPOINTS])
-        .spec(&with("jobManager", claim, "/data"), &[CHECKPOINTS])
-        .spec(
-            &json!({ "flinkVersion": "v2_3", "flinkConfiguration": {
-                "execution.checkpointing.dir": "file:///data/c",
-                "kubernetes.persistent-volume-claims": "claim:/data",
-            } }),
-            &[],
-        );
-}
 
 pub(super) fn capacity(table: &mut Table) {
     let kind = Kind::FlinkDeployment;
@@ -147,12 +16,28 @@ pub(super) fn capacity(table: &mut Table) {
         .rule("memory-limit-unused", kind)
         .spec(&memory("2Gi", "4Gi"), &["spec.taskManager.resources.limits.memory"])
         .spec(&memory("2Gi", "2Gi"), &[])
-        .spec(&memory("2Gi", "3Gi"), &[]);
+        .spec(&memory("2Gi", "3Gi"), &[])
+        .spec(&memory("2048m", "3073m"), &["spec.taskManager.resources.limits.memory"])
+        .spec(
+            &json!({ "jobManager": { "resource": null, "resources": {
+                "requests": { "memory": "1Gi" }, "limits": { "memory": "4Gi" },
+            } } }),
+            &["spec.jobManager.resources.limits.memory"],
+        )
+        .spec(
+            &json!({ "jobManager": { "resource": null, "resources": { "limits": { "memory": "4Gi" } } } }),
+            &[],
+        );
     let slots = |slots: &str, parallelism: Value| {
         json!({
             "flinkConfiguration": { "taskmanager.numberOfTaskSlots": slots },
             "job": { "parallelism": parallelism },
         })
+    };
+    let scaled = |slots: &str, more: &Value| {
+        let mut configuration = json!({ "taskmanager.numberOfTaskSlots": slots });
+        super::super::merge(&mut configuration, more);
+        json!({ "flinkConfiguration": configuration })
     };
     table
         .rule("slots-unused", kind)
@@ -166,7 +51,31 @@ pub(super) fn capacity(table: &mut Table) {
             &json!({ "mode": "standalone", "taskManager": { "replicas": 3 } }),
             &["spec.taskManager.replicas"],
         )
-        .spec(&json!({ "mode": "standalone", "taskManager": { "replicas": 1 } }), &[]);
+        .spec(&json!({ "mode": "standalone", "taskManager": { "replicas": 1 } }), &[])
+        // 3 TaskManagers of 2 slots for 5 subtasks: one slot is left, but no TaskManager.
+        .spec(
+            &json!({ "mode": "standalone", "taskManager": { "replicas": 3 }, "job": { "parallelism": 5 } }),
+            &[],
+        )
+        .spec(
+            &json!({ "mode": "standalone", "taskManager": { "replicas": 3 }, "job": { "parallelism": 4 } }),
+            &["spec.taskManager.replicas"],
+        )
+        // Others set the parallelism.
+        .spec(&scaled("4", &json!({ "job.autoscaler.enabled": "true" })), &[])
+        .spec(
+            &scaled("4", &json!({ "kubernetes.operator.job.autoscaler.enabled": "true" })),
+            &[],
+        )
+        .spec(&scaled("4", &json!({ "scheduler-mode": "REACTIVE" })), &[])
+        .spec(
+            &scaled("4", &json!({ "job.autoscaler.enabled": "false" })),
+            &["spec.flinkConfiguration[taskmanager.numberOfTaskSlots]"],
+        )
+        .spec(
+            &json!({ "job": null, "flinkConfiguration": { "taskmanager.numberOfTaskSlots": "4" } }),
+            &[],
+        );
     table
         .rule("parallelism-overridden", kind)
         .spec(&json!({ "taskManager": { "replicas": 2 } }), &["spec.job.parallelism"])
@@ -195,6 +104,15 @@ pub(super) fn configuration(table: &mut Table) {
         .spec(
             &json!({ "flinkConfiguration": { "kubernetes.secrets": "mine:/etc/mine" } }),
             &[],
+        )
+        .spec(
+            &json!({ "flinkConfiguration": { "s3.secret-key": "${S3_SECRET}" } }),
+            &[],
+        )
+        .spec(&json!({ "flinkConfiguration": { "s3.secret-key": " " } }), &[])
+        .spec(
+            &json!({ "flinkConfiguration": { "s3": { "secret": { "key": "hunter2" } } } }),
+            &["spec.flinkConfiguration[s3.secret.key]"],
         );
     table.rule("job-secret-in-configuration", Kind::FlinkSessionJob).spec(
         &json!({ "flinkConfiguration": { "kubernetes.operator.user.artifacts.http.header": "Authorization:x" } }),

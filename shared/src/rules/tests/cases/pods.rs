@@ -196,6 +196,7 @@ pub(super) fn images(table: &mut Table) {
         &json!({ "template": { "spec": { "image": "flink" } } }),
         &["spec.template.spec.image"],
     );
+    let annotated = |kibibytes: usize| json!({ "metadata": { "annotations": { "a": "x".repeat(kibibytes * 1024) } } });
     table
         .rule("config-map-too-large", kind)
         .spec(
@@ -209,5 +210,18 @@ pub(super) fn images(table: &mut Table) {
         .spec(
             &json!({ "logConfiguration": { "log4j-console.properties": "x".repeat(1000 * 1024) } }),
             &[],
-        );
+        )
+        .spec(&json!({ "podTemplate": annotated(1024) }), &["spec.podTemplate"])
+        .spec(&json!({ "podTemplate": annotated(1000) }), &[])
+        .spec(
+            &json!({ "podTemplate": annotated(400), "taskManager": { "podTemplate": annotated(700) } }),
+            &["spec.taskManager.podTemplate"],
+        )
+        .spec(
+            &json!({ "podTemplate": annotated(400), "taskManager": { "podTemplate": annotated(600) } }),
+            &[],
+        )
+        // It is no part of a ConfigMap.
+        .spec(&json!({ "jobManager": { "podTemplate": annotated(1024) } }), &[])
+        .spec(&json!({ "mode": "standalone", "podTemplate": annotated(1024) }), &[]);
 }

@@ -1,0 +1,159 @@
+//! Secrets in whole objects: values whose names say so, wherever they stand.
+
+use serde_json::Value;
+
+use crate::config::{REDACTED, is_sensitive_key};
+
+/// Texts shorter than this stand in words by chance, and are not looked for in what others wrote.
+const SHORTEST: usize = 4;
+
+/// Members that name Secrets and tokens, and hold none.
+const REFERENCES: [&str; 6] = [
+    "automountServiceAccountToken",
+    "imagePullSecrets",
+    "secretKeyRef",
+    "secretName",
+    "secretRef",
+    "serviceAccountToken",
+];
+/// What a volume says of the Secret in it.
+const OF_SECRET_VOLUME: [&str; 5] = ["defaultMode", "items", "name", "optional", "secretName"];
+
+/// `object` with its secrets hidden: what may be shown to people. Secret are values of members with such a name, the
+/// `value` beside such a `name` (an environment variable), and arguments such as `--password=x` or `--password x`.
+#[must_use]
+pub fn without_secrets(object: &Value) -> Value {
+    shown(object, &mut Vec::new())
+}
+
+/// The secrets that [`without_secrets`] hides in `object`, as far as they are texts or numbers.
+#[must_use]
+pub fn secrets(object: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    shown(object, &mut found);
+    found.retain(|secret| secret.len() >= SHORTEST);
+    found
+}
+
+/// `value` without its secrets, which go to `found`.
+fn shown(value: &Value, found: &mut Vec<String>) -> Value {
+    match value {
+        Value::Object(members) => {
+            let named = members
+                .get("name")
+                .and_then(Value::as_str)
+                .is_some_and(is_sensitive_key);
+            let members = members.iter().map(|(name, value)| {
+                let is_secret = (is_sensitive_key(name) && !is_reference(name, value)) || (named && name == "value");
+                let value = if is_secret {
+                    hide(value, found)
+                } else {
+                    shown(value, found)
+                };
+                (name.clone(), value)
+            });
+            Value::Object(members.collect())
+        }
+        Value::Array(elements) => {
+            let before = std::iter::once(None).chain(elements.iter().map(Some));
+            let elements = elements.iter().zip(before).map(|(element, before)| match element {
+                Value::String(text) => argument(text, before.and_then(Value::as_str), found),
+                other => shown(other, found),
+            });
+            Value::Array(elements.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Whether the member is one of the Kubernetes API that only says which Secret is meant.
+fn is_reference(name: &str, value: &Value) -> bool {
+    let is_volume = || {
+        let members = value.as_object().filter(|members| !members.is_empty());
+        members.is_some_and(|members| members.keys().all(|name| OF_SECRET_VOLUME.contains(&name.as_str())))
+    };
+    REFERENCES.contains(&name) || (name == "secret" && is_volume())
+}
+
+/// An element of a list, which may be an argument of a program, behind the one `before` it.
+fn argument(text: &str, before: Option<&str>, found: &mut Vec<String>) -> Value {
+    if let Some((name, value)) = text.split_once('=')
+        && !name.contains(char::is_whitespace)
+        && is_sensitive_key(name)
+    {
+        found.push(value.to_owned());
+        return Value::from(format!("{name}={REDACTED}"));
+    }
+    let is_flag = |text: &str| text.starts_with('-') && !text.contains('=');
+    if before.is_some_and(|before| is_flag(before) && is_sensitive_key(before)) && !is_flag(text) {
+        return hide(&Value::from(text), found);
+    }
+    Value::from(text)
+}
+
+/// The names stay, so that one can see what there is.
+fn hide(value: &Value, found: &mut Vec<String>) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| (name.clone(), hide(value, found)));
+            Value::Object(members.collect())
+        }
+        Value::Array(elements) => Value::Array(elements.iter().map(|element| hide(element, found)).collect()),
+        Value::Null => Value::Null,
+        Value::Bool(_) => Value::from(REDACTED),
+        Value::Number(number) => {
+            found.push(number.to_string());
+            Value::from(REDACTED)
+        }
+        Value::String(text) => {
+            found.push(text.clone());
+            Value::from(REDACTED)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::member(json!({ "s3.secret-key": "hunter2", "a": "b" }), json!({ "s3.secret-key": "******", "a": "b" }), &["hunter2"])]
+    #[case::nested(json!({ "password": { "a": ["hunter2"] } }), json!({ "password": { "a": ["******"] } }), &["hunter2"])]
+    #[case::env(
+        json!([{ "name": "DB_PASSWORD", "value": "hunter2" }, { "name": "HOST", "value": "example.com" }]),
+        json!([{ "name": "DB_PASSWORD", "value": "******" }, { "name": "HOST", "value": "example.com" }]),
+        &["hunter2"]
+    )]
+    #[case::reference(
+        json!({ "name": "PASSWORD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
+        json!({ "name": "PASSWORD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
+        &[]
+    )]
+    #[case::secret_key(
+        json!({ "name": "PASSWORD", "valueFrom": { "secretKeyRef": { "name": "database", "key": "password" } } }),
+        json!({ "name": "PASSWORD", "valueFrom": { "secretKeyRef": { "name": "database", "key": "password" } } }),
+        &[]
+    )]
+    #[case::volume(
+        json!({ "secret": { "secretName": "database" } }),
+        json!({ "secret": { "secretName": "database" } }),
+        &[]
+    )]
+    #[case::nested_option(json!({ "s3": { "secret": { "key": "hunter2" } } }), json!({ "s3": { "secret": { "key": "******" } } }), &["hunter2"])]
+    #[case::joined(json!({ "args": ["--password=hunter2", "--a=b"] }), json!({ "args": ["--password=******", "--a=b"] }), &["hunter2"])]
+    #[case::following(json!(["--token", "hunter2", "x"]), json!(["--token", "******", "x"]), &["hunter2"])]
+    #[case::property(json!(["-Dapi.token=a=bcd"]), json!(["-Dapi.token=******"]), &["a=bcd"])]
+    #[case::flag_behind_flag(json!(["--no-password", "--verbose"]), json!(["--no-password", "--verbose"]), &[])]
+    #[case::prose(json!(["the password is x=y"]), json!(["the password is x=y"]), &[])]
+    #[case::number(json!({ "token": 123_456 }), json!({ "token": "******" }), &["123456"])]
+    #[case::short(json!({ "token": "abc" }), json!({ "token": "******" }), &[])]
+    #[case::null(json!({ "token": null, "secret": true }), json!({ "token": null, "secret": "******" }), &[])]
+    #[case::scalar(json!("password"), json!("password"), &[])]
+    fn are_hidden_and_found(#[case] object: Value, #[case] expected: Value, #[case] found: &[&str]) {
+        assert_eq!(without_secrets(&object), expected);
+        assert_eq!(secrets(&object), found);
+    }
+}

@@ -22,7 +22,7 @@ use crate::context::{Context, Leadership, OwnWrites, Recent, Shared};
 use crate::deployment::valid::OwnRules;
 use crate::deployment::{on_error, reconcile};
 use crate::flink::FlinkClient;
-use crate::leader::{Candidate, LeaseLost};
+use crate::leader::{Candidate, LeaseLost, Timing, TimingError};
 use crate::metrics::Metrics;
 use crate::watch::{WatchHealth, Watches};
 
@@ -68,6 +68,9 @@ pub enum Failure {
     /// The default configuration cannot be read.
     #[error(transparent)]
     ConfigDir(#[from] ConfigDirError),
+    /// The default configuration's options of leader election cannot be used.
+    #[error(transparent)]
+    Timing(#[from] TimingError),
     /// The file of plugins cannot be used.
     #[error(transparent)]
     Plugins(#[from] KeepError),
@@ -87,7 +90,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigDir(_) | Self::Plugins(_) => exit::USAGE,
+            Self::ConfigDir(_) | Self::Timing(_) | Self::Plugins(_) => exit::USAGE,
             Self::Connect(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
             Self::LeaseLost(_) => exit::LEASE_LOST,
         }
@@ -100,6 +103,7 @@ impl Failure {
 /// When it cannot start, or lost its lease.
 pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     let defaults = config_dir::load(options.config_dir.as_deref())?;
+    let timing = Timing::read(defaults.configuration.global())?;
     let client = Client::try_default()
         .await
         .map_err(|e| Failure::Connect(e.to_string()))?;
@@ -165,7 +169,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     let mut candidate = options
         .lease
         .as_ref()
-        .map(|lease| Candidate::new(client, &lease.namespace, &lease.name, &lease.identity));
+        .map(|lease| Candidate::new(client, &lease.namespace, &lease.name, &lease.identity, timing));
     if let Some(candidate) = &mut candidate {
         tokio::select! {
             () = candidate.acquire() => {}

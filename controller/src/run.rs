@@ -14,8 +14,8 @@ use sluice_plugins::keep::{self, KeepError};
 use sluice_policies::watch::{Forbidden, Policies};
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
-use sluice_runtime::exit;
 use sluice_runtime::shutdown::Shutdown;
+use sluice_runtime::{exit, process};
 use sluice_shared::extension::Extensions;
 
 use crate::context::{Context, Leadership, OwnWrites, Recent, Shared};
@@ -85,10 +85,8 @@ pub enum Failure {
     LeaseLost(#[from] LeaseLost),
 }
 
-impl Failure {
-    /// The exit code.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
+impl process::Failure for Failure {
+    fn exit_code(&self) -> u8 {
         match self {
             Self::ConfigDir(_) | Self::Timing(_) | Self::Plugins(_) => exit::USAGE,
             Self::Connect(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,

@@ -149,6 +149,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         conflicts: parking_lot::Mutex::default(),
         recent: Recent::default(),
         exceptions: parking_lot::Mutex::default(),
+        checkpoints: parking_lot::Mutex::default(),
         failures: parking_lot::Mutex::default(),
     });
     let mut admin = tokio::spawn(admin.serve(shutdown.clone()))

@@ -6,6 +6,7 @@ mod admission;
 mod api_server;
 mod cert_manager;
 mod chaos;
+mod checkpoints;
 mod exceptions;
 mod flink_2;
 mod flink_client_equality;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use sluice_runtime::logging::LogFormat;
-use sluice_runtime::{exit, logging, shutdown};
+use sluice_runtime::{exit, logging, process};
 
 use crate::run::{LeaseOptions, Options, run};
 
@@ -98,32 +98,6 @@ pub fn main() -> ExitCode {
     if let Err(error) = logging::init(cli.log_format, &cli.log_level) {
         return exit::failed(name, exit::USAGE, &error);
     }
-    // A panic's message may hold a user's values: only the place goes to the log.
-    std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(String::new, ToString::to_string);
-        tracing::error!("internal error at {place}; please report it");
-    }));
     let Command::Run(arguments) = cli.command;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return exit::failed(name, exit::RUNTIME_FAILURE, &error),
-    };
-    let outcome = runtime.block_on(async {
-        match shutdown::on_signal() {
-            Ok((_, shutdown)) => run(arguments.options(), shutdown)
-                .await
-                .map_err(|e| (e.exit_code(), e.to_string())),
-            Err(error) => Err((exit::RUNTIME_FAILURE, format!("cannot wait for signals: {error}"))),
-        }
-    });
-    // Watches run for ever; they end with the process.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((code, reason)) => exit::failed(name, code, &reason),
-    }
+    process::run(name, |shutdown| run(arguments.options(), shutdown))
 }

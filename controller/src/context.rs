@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use sluice_shared::api::FlinkDeployment;
 use tokio::time::Instant;
 
+use crate::deployment::checkpoints::Known;
 use crate::deployment::exceptions::Published;
 use crate::deployment::model::Millis;
 use crate::deployment::valid::OwnRules;
@@ -50,6 +51,8 @@ pub struct Shared {
     pub recent: Recent,
     /// What was published of jobs' exceptions, by uid.
     pub exceptions: Mutex<HashMap<String, Published>>,
+    /// What is known of jobs' checkpoints, by uid.
+    pub checkpoints: Mutex<HashMap<String, Known>>,
     /// Failed reconciles in a row by uid.
     pub failures: Mutex<HashMap<String, u32>>,
 }
@@ -67,6 +70,7 @@ impl Shared {
     pub fn forget(&self, uid: &str) {
         self.own_writes.forget(uid);
         self.exceptions.lock().remove(uid);
+        self.checkpoints.lock().remove(uid);
         self.failures.lock().remove(uid);
     }
 }

@@ -4,7 +4,7 @@
 //! comparing the holder's clock with its own, renews without a precondition, and goes on believing that it leads while
 //! the API server cannot be reached. Here a lease counts as expired when it has not changed for its duration by the
 //! observer's own monotonic clock, every write carries the resource version that it was decided from, and a leader that
-//! could not renew within [`RENEW_DEADLINE`] steps down before anybody can take over.
+//! could not renew within [`Timing::renew_deadline`] steps down before anybody can take over.
 
 use std::time::Duration;
 
@@ -13,14 +13,59 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
+use sluice_shared::config::{ConfigError, FlinkConfig, options};
 use tokio::time::Instant;
 
-/// A lease that was not renewed for this long may be taken (Java operator's default, and Kubernetes').
-pub const LEASE_DURATION: Duration = Duration::from_secs(15);
-/// A leader that could not renew for this long steps down.
-pub const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-/// Pause between two attempts.
-pub const RETRY_PERIOD: Duration = Duration::from_secs(2);
+/// How long a lease lasts, and how often it is renewed (options `kubernetes.operator.leader-election.*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// A lease that was not renewed for this long may be taken. Whole seconds: a Lease says no less.
+    pub lease_duration: Duration,
+    /// A leader that could not renew for this long steps down. Shorter than the lease, or two could lead at once (S1).
+    pub renew_deadline: Duration,
+    /// Pause between two attempts.
+    pub retry_period: Duration,
+}
+
+/// The options of leader election cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TimingError {
+    /// One of them cannot be read.
+    #[error("default configuration: {0}")]
+    Option(#[from] ConfigError),
+    /// They do not fit together.
+    #[error(
+        "default configuration: {duration} ({lease} s, in whole seconds) must be longer than {deadline} ({renew} s), and that \
+         longer than {period} ({retry} s), which must not be 0; the defaults are 15 s, 10 s and 2 s",
+        duration = options::LEASE_DURATION.key,
+        deadline = options::LEASE_RENEW_DEADLINE.key,
+        period = options::LEASE_RETRY_PERIOD.key,
+        lease = .0.lease_duration.as_secs(),
+        renew = .0.renew_deadline.as_secs_f64(),
+        retry = .0.retry_period.as_secs_f64(),
+    )]
+    Order(Timing),
+}
+
+impl Timing {
+    /// What the administrator's configuration says, with the Java operator's defaults, which are Kubernetes' too.
+    ///
+    /// # Errors
+    /// When a value is no duration, or a leader would not step down before its lease ends.
+    pub fn read(config: &FlinkConfig) -> Result<Self, TimingError> {
+        let timing = Self {
+            lease_duration: Duration::from_secs(config.value_or_default(&options::LEASE_DURATION)?.as_secs()),
+            renew_deadline: config.value_or_default(&options::LEASE_RENEW_DEADLINE)?,
+            retry_period: config.value_or_default(&options::LEASE_RETRY_PERIOD)?,
+        };
+        let ordered = timing.lease_duration > timing.renew_deadline && timing.renew_deadline > timing.retry_period;
+        if ordered && !timing.retry_period.is_zero() {
+            Ok(timing)
+        } else {
+            Err(TimingError::Order(timing))
+        }
+    }
+}
 
 /// The lease was lost.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +81,7 @@ pub struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
+    timing: Timing,
     /// The lease as last read, and when it was first read like that.
     seen: Option<(Lease, Instant)>,
 }
@@ -43,11 +89,12 @@ pub struct Candidate {
 impl Candidate {
     /// A candidate for the lease `name` in `namespace`. `identity` must be unique among candidates.
     #[must_use]
-    pub fn new(client: Client, namespace: &str, name: &str, identity: &str) -> Self {
+    pub fn new(client: Client, namespace: &str, name: &str, identity: &str, timing: Timing) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             name: name.to_owned(),
             identity: identity.to_owned(),
+            timing,
             seen: None,
         }
     }
@@ -70,7 +117,7 @@ impl Candidate {
                     problem = Some(text);
                 }
             }
-            tokio::time::sleep(RETRY_PERIOD).await;
+            tokio::time::sleep(self.timing.retry_period).await;
         }
     }
 
@@ -81,8 +128,8 @@ impl Candidate {
     pub async fn keep(&mut self) -> LeaseLost {
         let mut renewed = Instant::now();
         loop {
-            tokio::time::sleep(RETRY_PERIOD).await;
-            let left = RENEW_DEADLINE.saturating_sub(renewed.elapsed());
+            tokio::time::sleep(self.timing.retry_period).await;
+            let left = self.timing.renew_deadline.saturating_sub(renewed.elapsed());
             let reason = match tokio::time::timeout(left, self.attempt()).await {
                 Ok(Ok(true)) => {
                     renewed = Instant::now();
@@ -97,8 +144,11 @@ impl Candidate {
                 Ok(Err(error)) => explain(&self.name, &error),
                 Err(_) => "the API server does not answer".to_owned(),
             };
-            if renewed.elapsed() >= RENEW_DEADLINE {
-                return self.lost(format!("not renewed for {} s: {reason}", RENEW_DEADLINE.as_secs()));
+            if renewed.elapsed() >= self.timing.renew_deadline {
+                return self.lost(format!(
+                    "not renewed for {} s: {reason}",
+                    self.timing.renew_deadline.as_secs_f64()
+                ));
             }
             tracing::warn!(lease = self.name, "not renewed yet: {reason}");
         }
@@ -117,7 +167,7 @@ impl Candidate {
         }
         let parameters = PostParams::default();
         let released = self.api.replace(&self.name, &parameters, &lease);
-        match tokio::time::timeout(RETRY_PERIOD, released).await {
+        match tokio::time::timeout(self.timing.retry_period, released).await {
             Ok(Ok(_)) => tracing::info!(lease = self.name, "released"),
             Ok(Err(error)) => tracing::warn!(lease = self.name, "not released: {error}"),
             Err(_) => tracing::warn!(lease = self.name, "not released: the API server does not answer"),
@@ -170,7 +220,7 @@ impl Candidate {
             let seconds = lease.spec.as_ref().and_then(|s| s.lease_duration_seconds);
             let duration = seconds
                 .and_then(|s| u64::try_from(s).ok())
-                .map_or(LEASE_DURATION, Duration::from_secs);
+                .map_or(self.timing.lease_duration, Duration::from_secs);
             since.elapsed() >= duration
         })
     }
@@ -193,7 +243,7 @@ impl Candidate {
         let transitions = before.and_then(|s| s.lease_transitions).unwrap_or(0);
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: i32::try_from(LEASE_DURATION.as_secs()).ok(),
+            lease_duration_seconds: i32::try_from(self.timing.lease_duration.as_secs()).ok(),
             acquire_time: before
                 .filter(|_| holds)
                 .and_then(|s| s.acquire_time.clone())

@@ -15,15 +15,15 @@ use sluice_policies::follow::Needed;
 use sluice_policies::watch::Policies;
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
-use sluice_runtime::exit;
 use sluice_runtime::shutdown::Shutdown;
+use sluice_runtime::{exit, process};
 use sluice_shared::extension::{COMPILED_IN, Extension, Extensions};
 
 use crate::context::{Context, Leadership, OwnWrites, Recent, Shared};
 use crate::deployment::valid::OwnRules;
 use crate::deployment::{on_error, reconcile};
 use crate::flink::FlinkClient;
-use crate::leader::{Candidate, LeaseLost};
+use crate::leader::{Candidate, LeaseLost, Timing, TimingError};
 use crate::metrics::Metrics;
 use crate::watch::{WatchHealth, Watches};
 
@@ -71,6 +71,9 @@ pub enum Failure {
     /// The default configuration cannot be read.
     #[error(transparent)]
     ConfigDir(#[from] ConfigDirError),
+    /// The default configuration's options of leader election cannot be used.
+    #[error(transparent)]
+    Timing(#[from] TimingError),
     /// The file of plugins cannot be used.
     #[error(transparent)]
     Plugins(#[from] KeepError),
@@ -85,12 +88,10 @@ pub enum Failure {
     LeaseLost(#[from] LeaseLost),
 }
 
-impl Failure {
-    /// The exit code.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
+impl process::Failure for Failure {
+    fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigDir(_) | Self::Plugins(_) => exit::USAGE,
+            Self::ConfigDir(_) | Self::Timing(_) | Self::Plugins(_) => exit::USAGE,
             Self::Connect(_) | Self::Admin(_) => exit::RUNTIME_FAILURE,
             Self::LeaseLost(_) => exit::LEASE_LOST,
         }
@@ -103,6 +104,7 @@ impl Failure {
 /// When it cannot start, or lost its lease.
 pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     let defaults = config_dir::load(options.config_dir.as_deref())?;
+    let timing = Timing::read(defaults.configuration.global())?;
     let client = Client::try_default()
         .await
         .map_err(|e| Failure::Connect(e.to_string()))?;
@@ -155,6 +157,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         conflicts: parking_lot::Mutex::default(),
         recent: Recent::default(),
         exceptions: parking_lot::Mutex::default(),
+        checkpoints: parking_lot::Mutex::default(),
         failures: parking_lot::Mutex::default(),
     });
     let mut admin = tokio::spawn(admin.serve(shutdown.clone()))
@@ -173,7 +176,7 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
     let mut candidate = options
         .lease
         .as_ref()
-        .map(|lease| Candidate::new(client, &lease.namespace, &lease.name, &lease.identity));
+        .map(|lease| Candidate::new(client, &lease.namespace, &lease.name, &lease.identity, timing));
     if let Some(candidate) = &mut candidate {
         tokio::select! {
             () = candidate.acquire() => {}

@@ -7,7 +7,14 @@ use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use sluice_runtime::config_dir::Defaults;
+
+use crate::context::{Leadership, Recent, Shared};
+use crate::deployment::valid::OwnRules;
+use crate::flink::FlinkClient;
+use crate::metrics::Metrics;
 
 /// One request as the API server saw it.
 #[derive(Clone, Debug)]
@@ -65,6 +72,27 @@ pub fn api(answer: impl Fn(&Method, &str, &Value) -> (u16, Value) + Clone + Send
         }
     });
     (Client::new(service, "ns"), calls)
+}
+
+/// What reconciles share, in a controller that leads.
+pub fn shared(client: Client) -> Shared {
+    let metrics = Metrics::new(&mut Registry::default());
+    let leadership = Leadership::default();
+    leadership.set(true);
+    Shared {
+        client,
+        flink: FlinkClient::new(metrics.clone()),
+        defaults: Defaults::default(),
+        own_rules: OwnRules::default(),
+        metrics,
+        leadership,
+        own_writes: Arc::default(),
+        conflicts: Mutex::default(),
+        recent: Recent::default(),
+        exceptions: Mutex::default(),
+        checkpoints: Mutex::default(),
+        failures: Mutex::default(),
+    }
 }
 
 /// A refusal as the API server words it.

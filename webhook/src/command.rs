@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sluice_runtime::logging::{self, LogFormat};
-use sluice_runtime::{exit, shutdown};
+use sluice_runtime::{exit, process};
 
 use crate::serve::{Certificates, Clients, Objects, Options, serve};
 use crate::server::Limits;
@@ -201,36 +201,10 @@ pub fn main() -> ExitCode {
         Ok(telemetry) => telemetry,
         Err(error) => return exit::failed(name, exit::USAGE, &error),
     };
-    // A panic's message may hold a user's values: only the place goes to the log.
-    std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(String::new, ToString::to_string);
-        tracing::error!("internal error at {place}; please report it");
-    }));
     let Command::Serve(args) = cli.command;
     let options = match args.options() {
         Ok(options) => options,
         Err(error) => return exit::failed(name, exit::USAGE, &error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return exit::failed(name, exit::RUNTIME_FAILURE, &error),
-    };
-    let outcome = runtime.block_on(async {
-        match shutdown::on_signal() {
-            Ok((_, shutdown)) => serve(options, shutdown)
-                .await
-                .map_err(|e| (e.exit_code(), e.to_string())),
-            Err(error) => Err((exit::RUNTIME_FAILURE, format!("cannot wait for signals: {error}"))),
-        }
-    });
-    // Watches and sources run for ever; they end with the process.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((code, reason)) => exit::failed(name, code, &reason),
-    }
+    process::run(name, |shutdown| serve(options, shutdown))
 }

@@ -17,8 +17,8 @@ use sluice_policies::follow::Needed;
 use sluice_policies::watch::Policies;
 use sluice_runtime::admin::{AdminError, AdminServer, Readiness};
 use sluice_runtime::config_dir::{self, ConfigDirError};
-use sluice_runtime::exit;
 use sluice_runtime::shutdown::{self, Shutdown, Trigger};
+use sluice_runtime::{exit, process};
 use sluice_shared::extension::{COMPILED_IN, Extension, Extensions};
 use tokio::sync::watch;
 
@@ -130,10 +130,8 @@ pub enum ServeError {
     Admin(#[from] AdminError),
 }
 
-impl ServeError {
-    /// The code to end the process with.
-    #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+impl process::Failure for ServeError {
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_)
             | Self::Plugins(_)

@@ -36,6 +36,8 @@ pub enum Reason {
     SavepointError,
     /// No checkpoint was taken that was asked for.
     CheckpointError,
+    /// An ended job's newest checkpoint was not kept.
+    CheckpointNotFound,
     /// Anything else.
     Error,
     /// Kubernetes' own reason.

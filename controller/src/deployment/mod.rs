@@ -1,6 +1,7 @@
 //! `FlinkDeployment`: observe -> validate -> decide -> apply.
 
 pub mod apply;
+pub mod checkpoints;
 pub mod conditions;
 pub mod decide;
 pub mod error;

@@ -126,6 +126,31 @@ pub struct FlinkView {
     pub failure: Option<String>,
     /// Exceptions of the job that no event tells of yet.
     pub exceptions: Vec<JobException>,
+    /// The job's checkpoints; only asked now and then while it runs, and once after it ended.
+    pub checkpoints: Option<Checkpoints>,
+}
+
+/// What Flink says of a job's newest checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// Bytes of state in the newest completed checkpoint of this run.
+    pub state_size: Option<u64>,
+    /// The newest state that the job can be restored from.
+    pub newest: NewestState,
+}
+
+/// The newest state that a job can be restored from: a checkpoint, a savepoint, or what it was restored from itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NewestState {
+    /// Flink keeps no count of it: checkpointing is off.
+    #[default]
+    Unknown,
+    /// There is none.
+    Absent,
+    /// At this path.
+    At(String),
+    /// It was only in the JobManager's memory.
+    NotKept,
 }
 
 /// One entry of a job's exception history.

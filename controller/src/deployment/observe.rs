@@ -12,6 +12,7 @@ use sluice_shared::api::FlinkDeployment;
 use sluice_shared::api::labels;
 use sluice_shared::api::status::{FlinkJobState, JobManagerDeploymentStatus};
 
+use super::checkpoints;
 use super::exceptions;
 use super::model::{FlinkView, JobManager, JobManagerPod, Millis, Observation, Rest, Trouble};
 use super::status::StatusExt;
@@ -292,7 +293,9 @@ async fn view(context: &Context, resource: &FlinkDeployment, endpoint: &Endpoint
             None => Default::default(),
         }
     };
-    let (version, task_managers, (newest, exceptions)) = tokio::join!(version, task_managers, exceptions);
+    let checkpoints = async { checkpoints::ask(context, resource, endpoint, job?).await };
+    let (version, task_managers, (newest, exceptions), checkpoints) =
+        tokio::join!(version, task_managers, exceptions, checkpoints);
     let failed = eventful.is_some_and(|job| job.state == FlinkJobState::Failed);
     Ok(FlinkView {
         failure: newest.filter(|_| failed),
@@ -300,6 +303,7 @@ async fn view(context: &Context, resource: &FlinkDeployment, endpoint: &Endpoint
         version,
         task_managers,
         exceptions,
+        checkpoints,
     })
 }
 

@@ -8,6 +8,7 @@ use kube::runtime::controller::Action;
 use sluice_shared::api::{FlinkDeployment, labels};
 
 use super::apply::{Apply, ApplyError, Outcome};
+use super::checkpoints;
 use super::decide::decide;
 use super::error::{ErrorClass, FlinkError};
 use super::event::{Component, EventDraft, Reason};
@@ -98,6 +99,7 @@ async fn reconcile_once(context: &Context, resource: &FlinkDeployment) -> Result
         Ok(outcome) => {
             if let (Rest::Answered(view), Some(job_id)) = (&observation.rest, decision.status.job_id()) {
                 exceptions::published(context, resource, job_id, &view.exceptions);
+                checkpoints::recorded(context, resource, job_id, view);
             }
             let requeue = match outcome {
                 Outcome::Wait => Some(decision.requeue.map_or(AGAIN, |r| r.min(AGAIN))),
@@ -157,3 +159,6 @@ pub fn on_error(object: Arc<Guarded>, error: &ApplyError, context: Arc<Context>)
         (FIRST_RETRY * RETRY_FACTOR.powi(exponent)).min(LONGEST_RETRY),
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
 
-use crate::deployment::model::{FlinkBuild, JobException, JobOverview};
+use crate::deployment::model::{Checkpoints, FlinkBuild, JobException, JobOverview};
 use crate::metrics::{Metrics, RestResult};
 use breaker::Breakers;
 use resolver::Resolver;
@@ -31,6 +31,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_BODY: usize = 8 << 20;
 /// Idle connections are closed after this time; longer than the slowest regular poll.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// In Flink's answer about a job without checkpointing; the Java operator looks for the same words.
+const CHECKPOINTING_OFF: &str = "Checkpointing has not been enabled";
 
 /// Where a cluster's REST API is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +173,18 @@ impl FlinkClient {
     ) -> Result<(Option<String>, Vec<JobException>), RestError> {
         let answer = self.get(endpoint, &format!("/v1/jobs/{job_id}/exceptions")).await?;
         Ok((view::failure(&answer), view::exceptions(&answer)))
+    }
+
+    /// A job's newest checkpoints (`GET /jobs/:id/checkpoints`). A job without checkpointing has an answer too.
+    pub async fn checkpoints(&self, endpoint: &Endpoint, job_id: &str) -> Result<Checkpoints, RestError> {
+        let path = format!("/v1/jobs/{job_id}/checkpoints");
+        match self.get(endpoint, &path).await {
+            Ok(answer) => {
+                view::checkpoints(&answer).ok_or_else(|| garbage(endpoint, &path, "it has no object \"latest\""))
+            }
+            Err(RestError::Status { reason, .. }) if reason.contains(CHECKPOINTING_OFF) => Ok(Checkpoints::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks Flink to cancel a job (`PATCH /jobs/:id?mode=cancel`). A job that is gone or has ended already is fine.

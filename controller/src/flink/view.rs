@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sluice_shared::api::status::FlinkJobState;
 
-use crate::deployment::model::{FlinkBuild, JobException, JobOverview};
+use crate::deployment::model::{Checkpoints, FlinkBuild, JobException, JobOverview, NewestState};
 
 /// Lines of a failure that are kept: the exception and its causes.
 const MAX_CAUSES: usize = 4;
@@ -47,6 +47,31 @@ pub fn build(answer: &Value) -> FlinkBuild {
         version: text("flink-version"),
         revision: text("flink-revision"),
     }
+}
+
+/// Pointer of a checkpoint that is only in the JobManager's memory (Flink: class
+/// `NonPersistentMetadataCheckpointStorageLocation`).
+const NOT_KEPT: &str = "<checkpoint-not-externally-addressable>";
+
+/// `GET /jobs/:id/checkpoints`.
+pub fn checkpoints(answer: &Value) -> Option<Checkpoints> {
+    let latest = answer.get("latest")?;
+    let place = |kind: &str| {
+        let entry = latest.get(kind)?;
+        Some((entry.get("id")?.as_i64()?, entry.get("external_path")?.as_str()?))
+    };
+    let newest = ["restored", "completed", "savepoint"]
+        .into_iter()
+        .filter_map(place)
+        .max();
+    Some(Checkpoints {
+        state_size: latest.pointer("/completed/state_size").and_then(Value::as_u64),
+        newest: match newest {
+            None => NewestState::Absent,
+            Some((_, NOT_KEPT)) => NewestState::NotKept,
+            Some((_, path)) => NewestState::At(path.to_owned()),
+        },
+    })
 }
 
 /// `GET /taskmanagers`.
@@ -153,5 +178,38 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].timestamp, found[0].endpoint.as_deref()), (7, Some("h:1")));
         assert_eq!(found[0].labels["a"], "b");
+    }
+
+    fn latest(latest: &Value) -> Checkpoints {
+        checkpoints(&json!({"counts": {}, "latest": latest, "history": []})).expect("an answer")
+    }
+
+    #[rstest]
+    #[case::nothing_yet(json!({"completed": null, "savepoint": null, "failed": null, "restored": null}), NewestState::Absent)]
+    #[case::failed_ones_are_no_state(json!({"failed": {"id": 3}}), NewestState::Absent)]
+    #[case::a_checkpoint(json!({"completed": {"id": 4, "external_path": "s3://c/4"}}), NewestState::At("s3://c/4".into()))]
+    #[case::a_newer_savepoint(json!({"completed": {"id": 4, "external_path": "s3://c/4"}, "savepoint": {"id": 5, "external_path": "s3://s/5"}}),
+        NewestState::At("s3://s/5".into()))]
+    #[case::an_older_savepoint(json!({"completed": {"id": 12, "external_path": "s3://c/12"}, "savepoint": {"id": 5, "external_path": "s3://s/5"}}),
+        NewestState::At("s3://c/12".into()))]
+    #[case::only_what_it_was_restored_from(json!({"completed": null, "restored": {"id": 9, "external_path": "s3://s/9"}}), NewestState::At("s3://s/9".into()))]
+    #[case::in_memory(json!({"completed": {"id": 2, "external_path": "<checkpoint-not-externally-addressable>"}}), NewestState::NotKept)]
+    #[case::in_memory_and_newer(json!({"completed": {"id": 3, "external_path": "<checkpoint-not-externally-addressable>"},
+        "savepoint": {"id": 2, "external_path": "s3://s/2"}}), NewestState::NotKept)]
+    #[case::without_a_path(json!({"completed": {"id": 2}}), NewestState::Absent)]
+    fn newest_state(#[case] answer: Value, #[case] expected: NewestState) {
+        assert_eq!(latest(&answer).newest, expected);
+    }
+
+    #[test]
+    fn state_size_is_that_of_the_newest_completed_checkpoint() {
+        let answer = json!({"completed": {"id": 4, "external_path": "p", "state_size": 5_000_000_000_u64, "end_to_end_duration": 1},
+            "savepoint": {"id": 5, "external_path": "s", "state_size": 7}});
+        assert_eq!(latest(&answer).state_size, Some(5_000_000_000));
+        assert_eq!(
+            latest(&json!({"savepoint": {"id": 5, "external_path": "s", "state_size": 7}})).state_size,
+            None
+        );
+        assert_eq!(checkpoints(&json!({"errors": []})), None);
     }
 }

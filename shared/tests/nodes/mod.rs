@@ -118,7 +118,7 @@ pub fn object(node: &Node) -> BoxedStrategy<Value> {
         .iter()
         .map(|(name, child)| {
             let name = name.clone();
-            prop::option::weighted(0.6, value(child).prop_map(move |value| (name.clone(), value))).boxed()
+            prop::option::weighted(0.6, value(&name, child).prop_map(move |value| (name.clone(), value))).boxed()
         })
         .collect();
     members
@@ -126,7 +126,27 @@ pub fn object(node: &Node) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn value(node: &Node) -> BoxedStrategy<Value> {
+/// Whether the field is a long in the Java operator, by its name; all other integers are ints.
+fn is_long(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["nonce", "timestamp", "generation"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
+/// A long, often one that no int holds: times in milliseconds are, and nonces that users make of them.
+fn long() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        any::<i64>(),
+        any::<i32>().prop_map(i64::from),
+        Just(i64::MAX),
+        Just(i64::MIN),
+        Just(1 << 31)
+    ]
+}
+
+/// Values of the field `name`; elements of lists and maps have none.
+fn value(name: &str, node: &Node) -> BoxedStrategy<Value> {
     match &node.kind {
         Type::Object => object(node),
         Type::List(element) => {
@@ -134,18 +154,19 @@ fn value(node: &Node) -> BoxedStrategy<Value> {
                 kind: (**element).clone(),
                 children: node.children.clone(),
             };
-            prop::collection::vec(value(&element), 0..3)
+            prop::collection::vec(value("", &element), 0..3)
                 .prop_map(Value::from)
                 .boxed()
         }
         Type::Map(element) => {
-            prop::collection::btree_map("[a-z./-]{1,12}", value(&Node::leaf((**element).clone())), 0..3)
+            prop::collection::btree_map("[a-z./-]{1,12}", value("", &Node::leaf((**element).clone())), 0..3)
                 .prop_map(|members| Value::Object(members.into_iter().collect()))
                 .boxed()
         }
         Type::Enum(values) => prop::sample::select(values.clone()).prop_map(Value::from).boxed(),
         Type::Text => "\\PC{0,12}".prop_map(Value::from).boxed(),
-        // The schema has no bounds; users have what Java's int and long hold, and every field holds an int.
+        // The schema has no bounds; users have what Java's int and long hold.
+        Type::Integer if is_long(name) => long().prop_map(Value::from).boxed(),
         Type::Integer => any::<i32>().prop_map(Value::from).boxed(),
         Type::Number => prop_oneof![
             any::<i32>().prop_map(Value::from),

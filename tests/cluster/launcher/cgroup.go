@@ -15,9 +15,9 @@ import (
 
 const cgroupMount = "/sys/fs/cgroup"
 
-// cgroupHierarchies lists the mounted hierarchies: one with cgroup v2, one per set of controllers with v1.
-func cgroupHierarchies() ([]string, error) {
-	mounts, err := mountPoints()
+// cgroupHierarchies lists the hierarchies that are mounted by proc: one with cgroup v2, one per set of controllers with v1.
+func cgroupHierarchies(proc string) ([]string, error) {
+	mounts, err := mountPoints(proc)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func cgroupHierarchies() ([]string, error) {
 
 // makeCgroups makes the cluster's own cgroup, over all of its pods', in every hierarchy.
 func makeCgroups() error {
-	hierarchies, err := cgroupHierarchies()
+	hierarchies, err := cgroupHierarchies(procfs)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func makeCgroups() error {
 
 // killCgroups ends every process of every pod.
 func killCgroups() error {
-	hierarchies, err := cgroupHierarchies()
+	hierarchies, err := cgroupHierarchies(procfs)
 	if err != nil {
 		return nil // none, so none of ours
 	}
@@ -107,7 +107,7 @@ func killCgroups() error {
 
 // removeCgroups removes the cluster's cgroups from the innermost to the outermost.
 func removeCgroups() error {
-	hierarchies, err := cgroupHierarchies()
+	hierarchies, err := cgroupHierarchies(procfs)
 	if err != nil {
 		return nil
 	}

@@ -75,7 +75,7 @@ func down(l layout, b binaries, out io.Writer) error {
 
 // removeState deletes the state folder, after a look that nothing is mounted in it any more: a volume would be deleted with it.
 func removeState(l layout) error {
-	mounts, err := mountPoints()
+	mounts, err := mountPoints(procfs)
 	if err != nil {
 		return err
 	}

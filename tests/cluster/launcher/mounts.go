@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
 
 type mount struct{ point, kind string }
 
-// mountPoints lists what this process sees mounted, in the order of mounting.
-func mountPoints() ([]mount, error) {
-	content, err := os.ReadFile("/proc/self/mountinfo")
+// procfs is where the kernel tells of itself and of processes.
+const procfs = "/proc"
+
+// mountPoints lists what this process sees mounted by proc, in the order of mounting.
+func mountPoints(proc string) ([]mount, error) {
+	content, err := os.ReadFile(filepath.Join(proc, "self/mountinfo"))
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +39,7 @@ func parseMounts(mountinfo string) (mounts []mount) {
 
 // unmountBelow unmounts all that is mounted in a folder, the last mounted first.
 func unmountBelow(folder string) error {
-	mounts, err := mountPoints()
+	mounts, err := mountPoints(procfs)
 	if err != nil {
 		return err
 	}

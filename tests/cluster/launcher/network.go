@@ -139,6 +139,11 @@ func bridgePorts() (names []string) {
 
 func bridgeOwner(l layout) string { return "sluice-cluster:" + l.state }
 
+func bridgeExists() bool {
+	_, exists := bridgeHolder()
+	return exists
+}
+
 // bridgeHolder says who made the bridge ("" if not a cluster of ours), and whether it exists.
 func bridgeHolder() (owner string, exists bool) {
 	if _, err := net.InterfaceByName(bridgeName); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -21,7 +22,7 @@ func preflight(l layout, b binaries) error {
 	if os.Geteuid() != 0 {
 		return failf("this needs root: it makes network interfaces, mounts and cgroups", "run it as root, or use a cluster you have: CLUSTER=existing and KUBECONFIG")
 	}
-	problems := []error{checkPrograms(), checkKernel(), checkDisk(l), checkBridge(l), checkRoutes()}
+	problems := []error{checkPrograms(), checkKernel(procfs, bridgeExists()), checkDisk(l), checkBridge(l), checkRoutes()}
 	problems = append(problems, checkPorts(l, b)...)
 	return errors.Join(problems...)
 }
@@ -39,20 +40,21 @@ func checkPrograms() error {
 	return nil
 }
 
-// checkKernel tries each feature rather than asking for the kernel's version or configuration.
-func checkKernel() error {
+// checkKernel tries each feature rather than asking for the kernel's version or configuration. In proc the kernel tells of
+// itself; networked says that a cluster runs, whose network interfaces have shown that there can be such.
+func checkKernel(proc string, networked bool) error {
 	var problems []error
 	missing := func(feature string, err error) {
 		problems = append(problems, failf(fmt.Sprintf("the kernel has no %s (%v)", feature, err),
 			"use a kernel with it, or load its module; in a container: run it privileged, or on the machine itself"))
 	}
-	filesystems, err := os.ReadFile("/proc/filesystems")
+	filesystems, err := os.ReadFile(filepath.Join(proc, "filesystems"))
 	if err != nil || !strings.Contains(string(filesystems), "\toverlay\n") {
 		if _, err := run("modprobe", "overlay"); err != nil {
 			missing("overlayfs", err)
 		}
 	}
-	if _, exists := bridgeHolder(); !exists { // a running cluster has shown all this
+	if !networked {
 		_, _ = run("ip", "link", "delete", "dev", probe) // of an `up` that was killed right here
 		for feature, arguments := range map[string][]string{
 			"bridge": {"link", "add", probe, "type", "bridge"},
@@ -70,12 +72,12 @@ func checkKernel() error {
 	if output, err := rules.CombinedOutput(); err != nil {
 		missing("nftables", fmt.Errorf("%w: %.200s", err, output))
 	}
-	if _, err := readSysctl("net.bridge.bridge-nf-call-iptables"); err != nil {
+	if _, err := os.Stat(filepath.Join(proc, "sys/net/bridge/bridge-nf-call-iptables")); err != nil {
 		if _, err := run("modprobe", "br_netfilter"); err != nil {
 			missing("bridge netfilter (br_netfilter)", err)
 		}
 	}
-	if _, err := cgroupHierarchies(); err != nil {
+	if _, err := cgroupHierarchies(proc); err != nil {
 		missing("usable cgroups", err)
 	}
 	return errors.Join(problems...)

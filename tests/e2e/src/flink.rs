@@ -61,3 +61,16 @@ pub async fn jobs(client: &Client, namespace: &str, cluster: &str) -> Outcome<Op
     let overview = get(client, namespace, cluster, "/jobs/overview").await?;
     Ok(overview.and_then(|overview| overview["jobs"].as_array().map(Vec::len)))
 }
+
+/// Cancels a job at Flink itself, as somebody would in its web UI.
+///
+/// # Errors
+/// When Flink does not take it.
+pub async fn cancel(client: &Client, namespace: &str, cluster: &str, job: &str) -> Outcome {
+    let uri = format!("/api/v1/namespaces/{namespace}/services/{cluster}-rest:8081/proxy/jobs/{job}?mode=cancel");
+    let request = http::Request::patch(uri)
+        .body(Vec::new())
+        .map_err(|e| crate::Failure(e.to_string()))?;
+    client.request_text(request).await?;
+    Ok(())
+}

@@ -13,11 +13,11 @@ use crate::{Failure, Outcome, command, flink, sluice};
 /// What was measured while one resource was deployed.
 #[derive(Clone, Copy, Debug)]
 pub struct Latency {
-    /// From the API server accepting the resource to the JobManager's Deployment being seen.
+    /// From `kubectl apply` being started to the JobManager's Deployment being seen.
     pub to_deployment: Duration,
-    /// From Flink's last task beginning to run to the resource being seen STABLE, in seconds. Flink's clock and ours
-    /// are the same machine's on the test cluster.
-    pub running_to_stable: f64,
+    /// From Flink's last task beginning to run to the resource being seen STABLE. Flink's clock and ours are the same
+    /// machine's on the test cluster.
+    pub running_to_stable: Duration,
     /// From `kubectl apply` being started to STABLE.
     pub total: Duration,
 }
@@ -27,14 +27,13 @@ pub struct Latency {
 /// # Errors
 /// When it is refused, or not STABLE within `limit`.
 pub async fn deploy(client: &Client, namespace: &str, name: &str, yaml: &str, limit: Duration) -> Outcome<Latency> {
+    let clusters: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let only = WatchParams::default().fields(&format!("metadata.name={name}"));
+    // Where the watch has to begin: before the resource is applied.
+    let origin = clusters.list(&ListParams::default().limit(1)).await?.metadata;
+    let origin = origin.resource_version.unwrap_or_default();
+    let seen = tokio::spawn(async move { first_added(&clusters, &only, &origin).await });
     let start = Instant::now();
-    let origin = origin(client, namespace).await?;
-    let seen = tokio::spawn(first_seen(
-        client.clone(),
-        namespace.to_owned(),
-        name.to_owned(),
-        origin,
-    ));
     command::apply(namespace, yaml).await?.succeeded("kubectl apply")?;
     let resources = sluice::deployments(client, namespace);
     let stable = wait_stable(&resources, name, limit);
@@ -52,7 +51,7 @@ pub async fn deploy(client: &Client, namespace: &str, name: &str, yaml: &str, li
         }
     };
     let total = start.elapsed();
-    let to_deployment = seen.await.map_err(|e| Failure(e.to_string()))??;
+    let created = seen.await.map_err(|e| Failure(e.to_string()))??;
     let running = flink::running_since(client, namespace, name)
         .await?
         .ok_or_else(|| Failure(format!("{name} is STABLE, but Flink says that not all its tasks run")))?;
@@ -62,42 +61,23 @@ pub async fn deploy(client: &Client, namespace: &str, name: &str, yaml: &str, li
         .as_millis();
     let stable_ms = i64::try_from(stable_ms).map_err(|e| Failure(e.to_string()))?;
     Ok(Latency {
-        to_deployment,
-        running_to_stable: Duration::from_millis(u64::try_from(stable_ms - running).unwrap_or(0)).as_secs_f64(),
+        to_deployment: created
+            .checked_duration_since(start)
+            .ok_or_else(|| Failure(format!("a Deployment {name} was there before the resource was applied")))?,
+        running_to_stable: after(running, stable_ms)?,
         total,
     })
 }
 
-/// Where the watches have to begin: before the resource is applied.
-struct Origin {
-    resources: String,
-    clusters: String,
-}
-
-async fn origin(client: &Client, namespace: &str) -> Outcome<Origin> {
-    let newest = ListParams::default().limit(1);
-    let resources = sluice::deployments(client, namespace)
-        .list(&newest)
-        .await?
-        .metadata
-        .resource_version;
-    let clusters: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    let clusters = clusters.list(&newest).await?.metadata.resource_version;
-    Ok(Origin {
-        resources: resources.unwrap_or_default(),
-        clusters: clusters.unwrap_or_default(),
-    })
-}
-
-/// Watches for the resource and for its JobManager Deployment: the time between the two.
-async fn first_seen(client: Client, namespace: String, name: String, origin: Origin) -> Outcome<Duration> {
-    let resources = sluice::deployments(&client, &namespace);
-    let clusters: Api<Deployment> = Api::namespaced(client, &namespace);
-    let parameters = WatchParams::default().fields(&format!("metadata.name={name}"));
-    let resource = first_added(&resources, &parameters, &origin.resources);
-    let cluster = first_added(&clusters, &parameters, &origin.clusters);
-    let (accepted, created) = futures::try_join!(resource, cluster)?;
-    Ok(created.saturating_duration_since(accepted))
+/// The time from Flink's RUNNING to STABLE, both milliseconds since 1970.
+fn after(running: i64, stable: i64) -> Outcome<Duration> {
+    let milliseconds = u64::try_from(stable - running).map_err(|_| {
+        Failure(format!(
+            "STABLE was seen {} ms before Flink's own RUNNING: the clocks of Flink and of this machine differ",
+            running - stable
+        ))
+    })?;
+    Ok(Duration::from_millis(milliseconds))
 }
 
 async fn first_added<K>(api: &Api<K>, parameters: &WatchParams, from: &str) -> Outcome<Instant>

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
 use sluice_shared::api::FlinkDeployment;
 use sluice_shared::api::status::{FlinkJobState, LifecycleState};
@@ -108,6 +110,70 @@ async fn loaded_image() -> Outcome<Option<String>> {
 /// When Helm says no.
 pub async fn ensure_installed() -> Outcome {
     install(&[]).await.map(|_| ())
+}
+
+/// Name of the controller's Lease.
+const LEASE: &str = "sluice-controller";
+
+/// Leases of the release's namespace.
+#[must_use]
+pub fn leases(client: &Client) -> Api<Lease> {
+    Api::namespaced(client.clone(), NAMESPACE)
+}
+
+/// The controller that leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// Its pod, which is what it is called in the Lease.
+    pub pod: String,
+    /// The pod's uid.
+    pub uid: String,
+    /// Version of the Lease. Another one with every renewal, so that a later one shows a process that is alive.
+    pub version: String,
+}
+
+/// The pod that holds the controller's Lease, if it is there and not being deleted; a Lease outlives a pod that was killed.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn leader(client: &Client) -> Outcome<Option<Leader>> {
+    let Some(lease) = leases(client).get_opt(LEASE).await? else {
+        return Ok(None);
+    };
+    let version = lease.metadata.resource_version.unwrap_or_default();
+    let holder = lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default();
+    if holder.is_empty() {
+        return Ok(None);
+    }
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    let pod = pods.get_opt(&holder).await?;
+    Ok(pod
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .map(|pod| Leader {
+            pod: holder,
+            uid: pod.metadata.uid.unwrap_or_default(),
+            version,
+        }))
+}
+
+/// Waits for a leader that `is_it`.
+///
+/// # Errors
+/// When `limit` passes first.
+pub async fn wait_leader(
+    client: &Client,
+    what: &str,
+    limit: Duration,
+    is_it: impl Fn(&Leader) -> bool,
+) -> Outcome<(Leader, Duration)> {
+    until(what, limit, || async {
+        let leader = leader(client).await?;
+        Ok(match leader {
+            Some(leader) if is_it(&leader) => Seen::Yes(leader),
+            other => Seen::NotYet(format!("{other:?}")),
+        })
+    })
+    .await
 }
 
 /// `FlinkDeployments` of a namespace.

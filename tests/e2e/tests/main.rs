@@ -7,6 +7,7 @@ mod api_server;
 mod audit;
 mod cert_manager;
 mod chaos;
+mod checkpoints;
 mod exceptions;
 mod flink_2;
 mod flink_client_equality;

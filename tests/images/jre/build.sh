@@ -23,7 +23,7 @@ jre_bootstrap() {
 	fi
 	[ -s "$sources" ] || die "apt has no source for Debian $DEBIAN_SUITE: this needs Debian 12"
 	# mmdebstrap does not read the machine's apt.conf: hand it the proxies.
-	apt-config dump Acquire | grep -E '^Acquire::https?::.*".+"' >"$proxy" || true
+	apt-config dump Acquire | sed -nE '/^Acquire::https?::.*".+"/p' >"$proxy"
 
 	# Documentation and translations are a quarter of the files, and nothing here reads them. Set-user-ID programs have no
 	# place in a container; nobody changes a password there. The JRE's installation stumbles over a missing folder for its manual pages.
@@ -46,5 +46,5 @@ jre_bootstrap() {
 jre_sources() {
 	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' |
-		grep -E " $DEBIAN_SUITE(-updates|-security)? main\$" | sort -u
+		sed -nE "/ $DEBIAN_SUITE(-updates|-security)? main\$/p" | sort -u
 }

@@ -1,17 +1,13 @@
 use super::*;
-use crate::context::{Leadership, Recent, Shared};
 use crate::deployment::decide::decide;
 use crate::deployment::model::{Input, JobManager, Observation};
 use crate::deployment::valid::OwnRules;
-use crate::flink::FlinkClient;
-use crate::metrics::Metrics;
-use crate::testing::{Calls, api, status};
+use crate::testing::{Calls, api, shared, status};
 use crate::watch::Caches;
 use http::Method;
 use kube::runtime::reflector::store;
 use rstest::rstest;
 use serde_json::Value;
-use sluice_runtime::config_dir::Defaults;
 use std::sync::Arc;
 
 /// The world of one test: an API server, and what the controller knows.
@@ -43,22 +39,7 @@ impl World {
         let known = resource.clone();
         let (client, calls) =
             api(move |method, path, body| special(method, path).unwrap_or_else(|| kindly(&known, method, path, body)));
-        let metrics = Metrics::new(&mut prometheus_client::registry::Registry::default());
-        let leadership = Leadership::default();
-        leadership.set(true);
-        let shared = Shared {
-            client,
-            flink: FlinkClient::new(metrics.clone()),
-            defaults: Defaults::default(),
-            own_rules: OwnRules::default(),
-            metrics,
-            leadership,
-            own_writes: Arc::default(),
-            conflicts: parking_lot::Mutex::default(),
-            recent: Recent::default(),
-            exceptions: parking_lot::Mutex::default(),
-            failures: parking_lot::Mutex::default(),
-        };
+        let shared = shared(client);
         let caches = Caches {
             resources: store().0,
             deployments: store().0,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use sluice_shared::api::job::UpgradeMode;
 use sluice_shared::api::status::{FlinkJobState, JobManagerDeploymentStatus as JobManagerStatus, ReconciliationState};
 
 use super::Draft;
 use crate::deployment::error::{ErrorClass, FlinkError, JOB_NOT_FOUND, truncated};
 use crate::deployment::event::{Component, EventDraft, Reason};
 use crate::deployment::exceptions;
-use crate::deployment::model::{FlinkView, JobManager, JobOverview, Millis, Rest, Trouble};
+use crate::deployment::model::{Checkpoints, FlinkView, JobManager, JobOverview, Millis, NewestState, Rest, Trouble};
 use crate::deployment::status::{StatusExt as _, millis};
 
 /// A REST API that answers may not know the job yet: it is up before the job's `main` is called.
@@ -173,6 +174,9 @@ impl Draft<'_> {
             let error = FlinkError::new(ErrorClass::JobFailed, cause);
             self.fail(error, Reason::Error, Component::Job);
         }
+        if let Some(checkpoints) = &view.checkpoints {
+            self.remember_newest(job, checkpoints);
+        }
         let ended_before = self.before.job_state().is_some_and(FlinkJobState::is_globally_terminal);
         if let (Some(Ok(checked)), false) = (self.input.deployed, ended_before) {
             let lines = checked.facts.stacktrace_lines;
@@ -186,6 +190,44 @@ impl Draft<'_> {
         if runs && self.status.reconciliation_state() == ReconciliationState::Deployed && !self.is_stable() {
             self.status.mark_stable();
         }
+    }
+
+    /// What an ended job can be restored from (S3). While it runs the next checkpoint is never far.
+    fn remember_newest(&mut self, job: &JobOverview, checkpoints: &Checkpoints) {
+        if !job.state.is_globally_terminal() {
+            return;
+        }
+        let before = self.status.job().upgrade_savepoint_path.clone();
+        let path = match &checkpoints.newest {
+            NewestState::At(path) => Some(path.clone()),
+            // Flink shows a cancelled job's checkpoints for certain; otherwise there may have been some before it was asked.
+            NewestState::Absent if job.state == FlinkJobState::Canceled => None,
+            NewestState::Absent | NewestState::Unknown => return,
+            NewestState::NotKept => {
+                self.tell_of_lost_state(&job.id, before.as_deref());
+                // An older one in its place would take the job back without anybody being asked (S2).
+                None
+            }
+        };
+        self.status.job().upgrade_savepoint_path = path;
+    }
+
+    fn tell_of_lost_state(&mut self, job_id: &str, before: Option<&str>) {
+        let spec = &self.input.resource.spec;
+        let stateless = spec
+            .job
+            .as_ref()
+            .is_none_or(|job| job.upgrade_mode() == UpgradeMode::Stateless);
+        if stateless {
+            return;
+        }
+        let before = before.map_or_else(String::new, |path| format!(" The state known before is at {path}."));
+        let message = format!(
+            "The job ended, and its newest checkpoint was kept in the JobManager's memory only. Manual restore required. \
+             Set execution.checkpointing.dir to keep checkpoints.{before}"
+        );
+        let event = EventDraft::warning(Reason::CheckpointNotFound, Component::Job, message);
+        self.events.push(event.once(format!("CheckpointNotFound: {job_id}")));
     }
 
     fn job_not_found(&mut self) {
@@ -229,6 +271,10 @@ impl Draft<'_> {
                 .saturating_add(facts.memory.1.saturating_mul(u64::from(count)));
             info.insert("total-cpu".to_owned(), format!("{cpu:?}"));
             info.insert("total-memory".to_owned(), memory.to_string());
+        }
+        let state_size = view.checkpoints.as_ref().and_then(|checkpoints| checkpoints.state_size);
+        if let Some(bytes) = state_size {
+            info.insert("state-size".to_owned(), bytes.to_string());
         }
         self.status.cluster_info = Some(info);
     }

@@ -137,14 +137,7 @@ impl Draft<'_> {
             .job
             .as_ref()
             .map_or(UpgradeMode::Stateless, sluice_shared::api::JobSpec::upgrade_mode);
-        let kept = Restore {
-            mode: recorded.upgrade_mode(),
-            path: self
-                .status
-                .job_status
-                .as_ref()
-                .and_then(|job| job.upgrade_savepoint_path.clone()),
-        };
+        let kept = self.kept(recorded);
         if recorded.job_state() == JobState::Suspended && self.deployed() && desired.job_state() == JobState::Suspended
         {
             // S3: the way back is only given up when the job is started again.
@@ -171,6 +164,21 @@ impl Draft<'_> {
             message,
         );
         None
+    }
+
+    /// What the status says a start is to be made from. A path beside stateless is not it: it is there for its user, who
+    /// may want to go back to what the job had when it ended.
+    fn kept(&self, recorded: &Recorded) -> Restore {
+        let mode = recorded.upgrade_mode();
+        let job = self
+            .status
+            .job_status
+            .as_ref()
+            .filter(|_| mode != UpgradeMode::Stateless);
+        Restore {
+            mode,
+            path: job.and_then(|job| job.upgrade_savepoint_path.clone()),
+        }
     }
 
     /// Whether the first cluster of the resource never got so far that its job could have state.
@@ -237,17 +245,7 @@ impl Draft<'_> {
         let Some(recorded) = self.recorded.clone() else {
             return;
         };
-        let mut restore = Restore {
-            mode: recorded.upgrade_mode(),
-            path: self
-                .status
-                .job_status
-                .as_ref()
-                .and_then(|job| job.upgrade_savepoint_path.clone()),
-        };
-        if restore.mode == UpgradeMode::Stateless {
-            restore.path = None;
-        }
+        let mut restore = self.kept(&recorded);
         let first = recorded.first_deployment();
         // The user may have changed the spec again, or the first start may be repeated with another one.
         if let Some(desired) = desired

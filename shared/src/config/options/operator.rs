@@ -104,6 +104,12 @@ options! {
     DISALLOW_RESTRICTED_HOSTS: bool = "kubernetes.operator.user.artifacts.disallow-restricted-hosts" = "true";
     /// Time that a health-testing resource has to be seen in.
     CANARY_TIMEOUT: Duration = "kubernetes.operator.health.canary.resource.timeout" = "1 min";
+    /// Time after which another controller may take a lease that was not renewed.
+    LEASE_DURATION: Duration = "kubernetes.operator.leader-election.lease-duration" = "15 s";
+    /// Time after which a leader that could not renew its lease steps down.
+    LEASE_RENEW_DEADLINE: Duration = "kubernetes.operator.leader-election.renew-deadline" = "10 s";
+    /// Pause between two attempts to take or renew the lease.
+    LEASE_RETRY_PERIOD: Duration = "kubernetes.operator.leader-election.retry-period" = "2 s";
     /// Codes of warnings that are turned off, separated by commas. Sluice's own: the Java operator has no warnings.
     WARNINGS_DISABLED: String = "kubernetes.operator.warnings.disabled";
 

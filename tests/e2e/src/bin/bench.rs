@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use sluice_certs::authority;
 use sluice_e2e::cluster::{TestNamespace, client};
 use sluice_e2e::fixtures::tiny;
 use sluice_e2e::{Failure, Outcome, latency, sluice};
@@ -95,7 +96,7 @@ async fn start(folder: &Path) -> Outcome {
     let namespace = TestNamespace::create(&client().await?, "bench-start").await?;
     let temporary = std::env::temp_dir().join(format!("sluice-bench-{}", std::process::id()));
     std::fs::create_dir_all(&temporary)?;
-    let (certificate, key) = certificate(&temporary).await?;
+    let files = certificate(&temporary)?;
     let webhook = folder.join("sluice-webhook");
     let controller = folder.join("sluice-controller");
     let admin = "127.0.0.1:18080";
@@ -109,7 +110,13 @@ async fn start(folder: &Path) -> Outcome {
             "--admin-listen",
             admin,
         ]);
-        command.arg("--tls-cert").arg(&certificate).arg("--tls-key").arg(&key);
+        command
+            .arg("--tls-cert")
+            .arg(&files.certificate)
+            .arg("--tls-key")
+            .arg(&files.key)
+            .arg("--tls-ca")
+            .arg(&files.authority);
         command
     })
     .await?;
@@ -131,39 +138,29 @@ async fn start(folder: &Path) -> Outcome {
     namespace.remove().await
 }
 
-async fn certificate(folder: &Path) -> Outcome<(PathBuf, PathBuf)> {
-    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
-    let status = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "1",
-        ])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        ])
-        .arg("-out")
-        .arg(&certificate)
-        .arg("-keyout")
-        .arg(&key)
-        .stderr(Stdio::null())
-        .status()
-        .await
-        .map_err(|e| Failure(format!("cannot start openssl: {e}; install Debian's package openssl")))?;
-    if status.success() {
-        Ok((certificate, key))
-    } else {
-        Err(Failure::new("openssl made no certificate"))
-    }
+/// Files with a CA, and a certificate for localhost with its key, made as the webhook makes its own.
+fn certificate(folder: &Path) -> Outcome<Certificate> {
+    let now = time::OffsetDateTime::now_utc();
+    let failed = |error: sluice_certs::CertError| Failure(error.to_string());
+    let ca = authority::create(now).map_err(failed)?;
+    let names = ["localhost".to_owned()];
+    let serving = authority::sign(&ca, now + authority::CA_LIFETIME, &names, now).map_err(failed)?;
+    let write = |name: &str, text: &str| -> Outcome<PathBuf> {
+        let path = folder.join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    };
+    Ok(Certificate {
+        authority: write("ca.crt", &ca.certificate)?,
+        certificate: write("tls.crt", &serving.certificate)?,
+        key: write("tls.key", &serving.key)?,
+    })
+}
+
+struct Certificate {
+    authority: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 async fn measure(what: &str, command: impl Fn() -> Command) -> Outcome {
@@ -218,9 +215,9 @@ async fn reactions() -> Outcome {
         let yaml = tiny(&name).to_string();
         let measured = latency::deploy(&client, &namespace.name, &name, &yaml, Duration::from_mins(3)).await?;
         println!(
-            "run {run}: accepted to Deployment {:.0} ms, Flink's RUNNING to STABLE {:.0} ms, apply to STABLE {:.1} s",
+            "run {run}: apply to Deployment {:.0} ms, Flink's RUNNING to STABLE {:.0} ms, apply to STABLE {:.1} s",
             measured.to_deployment.as_secs_f64() * 1000.0,
-            measured.running_to_stable * 1000.0,
+            measured.running_to_stable.as_secs_f64() * 1000.0,
             measured.total.as_secs_f64(),
         );
         sluice_e2e::objects::delete_and_wait(&sluice::deployments(&client, &namespace.name), &name).await?;

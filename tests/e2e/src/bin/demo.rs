@@ -131,12 +131,12 @@ async fn start(client: &Client, name: &str, example: &str) -> Outcome {
     let yaml = sluice::file(&format!("docs/examples/{example}"))?;
     let measured = latency::deploy(client, NAMESPACE, name, &yaml, START).await?;
     fact(&format!(
-        "from accepted to the JobManager's Deployment created: {:.3} s",
+        "from apply to the JobManager's Deployment created:    {:.3} s",
         measured.to_deployment.as_secs_f64()
     ));
     fact(&format!(
         "from Flink's own RUNNING to STABLE:                   {:.3} s",
-        measured.running_to_stable
+        measured.running_to_stable.as_secs_f64()
     ));
     fact(&format!(
         "from apply to STABLE, Flink's start included:         {:.1} s",

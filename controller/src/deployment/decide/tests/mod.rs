@@ -7,7 +7,8 @@ mod refused;
 
 use super::*;
 use crate::deployment::model::{
-    FlinkView, JobException, JobManager, JobManagerPod, JobOverview, Observation, Rest, RestoreFrom, Source, Trouble,
+    Checkpoints, FlinkView, JobException, JobManager, JobManagerPod, JobOverview, NewestState, Observation, Rest,
+    RestoreFrom, Source, Trouble,
 };
 use crate::deployment::valid::{Checked, OwnRules};
 use rstest::rstest;

@@ -168,3 +168,86 @@ fn quota_is_named() {
             .is_some_and(|e| e.contains("exceeded quota: small"))
     );
 }
+
+/// An ended job that had `before` as its way back, and of whose checkpoints Flink says `newest`.
+fn ended(state: FlinkJobState, before: Option<&str>, newest: NewestState) -> (Case, Decision) {
+    let mut case = Case::running();
+    let status = case.resource.status.as_mut().expect("a status");
+    status.job_status.as_mut().expect("a job").upgrade_savepoint_path = before.map(str::to_owned);
+    case.resource.spec.job.as_mut().expect("a job").upgrade_mode = Some(UpgradeMode::Savepoint);
+    case.observation.rest = answer(JOB, state);
+    if let Rest::Answered(view) = &mut case.observation.rest {
+        view.checkpoints = Some(Checkpoints {
+            state_size: None,
+            newest,
+        });
+    }
+    let decision = case.decide();
+    (case, decision)
+}
+
+#[rstest]
+#[case::newer(FlinkJobState::Finished, Some("old"), NewestState::At("new".into()), Some("new"))]
+#[case::the_first(FlinkJobState::Failed, None, NewestState::At("new".into()), Some("new"))]
+#[case::cancelled_with_one(FlinkJobState::Canceled, Some("old"), NewestState::At("new".into()), Some("new"))]
+#[case::cancelled_without_any(FlinkJobState::Canceled, Some("old"), NewestState::Absent, None)]
+#[case::failed_before_the_first(FlinkJobState::Failed, Some("old"), NewestState::Absent, Some("old"))]
+#[case::without_checkpointing(FlinkJobState::Canceled, Some("old"), NewestState::Unknown, Some("old"))]
+#[case::in_memory(FlinkJobState::Failed, Some("old"), NewestState::NotKept, None)]
+#[case::while_it_runs(FlinkJobState::Running, Some("old"), NewestState::At("new".into()), Some("old"))]
+fn the_way_back_of_an_ended_job(
+    #[case] state: FlinkJobState,
+    #[case] before: Option<&str>,
+    #[case] newest: NewestState,
+    #[case] expected: Option<&str>,
+) {
+    let (_, decision) = ended(state, before, newest);
+    let job = decision.status.job_status.as_ref().expect("a job");
+    assert_eq!(job.upgrade_savepoint_path.as_deref(), expected);
+}
+
+#[test]
+fn state_that_was_not_kept_is_told_with_what_was_known_before() {
+    let (mut case, decision) = ended(FlinkJobState::Finished, Some("s3://s/1"), NewestState::NotKept);
+    let event = decision
+        .events
+        .iter()
+        .find(|e| e.reason == Reason::CheckpointNotFound)
+        .expect("the event");
+    assert!(event.message.contains("s3://s/1") && event.message.contains("Manual restore required"));
+    case.resource.spec.job.as_mut().expect("a job").upgrade_mode = Some(UpgradeMode::Stateless);
+    assert!(!reasons(&case.decide()).contains(&"CheckpointNotFound".to_owned()));
+}
+
+#[test]
+fn a_stateless_start_is_not_made_from_what_the_job_had_when_it_ended() {
+    let mut case = Case::running();
+    case.observation.rest = answer(JOB, FlinkJobState::Finished);
+    if let Rest::Answered(view) = &mut case.observation.rest {
+        view.checkpoints = Some(Checkpoints {
+            state_size: Some(1),
+            newest: NewestState::At("s3://c/9".into()),
+        });
+    }
+    case.take(&case.decide());
+    // Suspended as stateless, then resumed with another mode and another spec: it goes on as it was suspended.
+    let mut case = case.spec(&json!({"job": {"state": "suspended"}}));
+    for _ in 0..2 {
+        case.take(&case.decide());
+        case.observation = Observation::default();
+    }
+    assert_eq!(lifecycle(&case.decide()), LifecycleState::Suspended);
+    let case = case.spec(&json!({"job": {"state": "running", "upgradeMode": "savepoint", "parallelism": 7}}));
+    let actions = case.decide().actions;
+    assert!(
+        matches!(actions.as_slice(), [.., Action::CreateCluster(launch)] if launch.restore_from == RestoreFrom::Nothing),
+        "{actions:?}"
+    );
+    let job = case
+        .resource
+        .status
+        .as_ref()
+        .and_then(|status| status.job_status.as_ref());
+    let path = job.and_then(|job| job.upgrade_savepoint_path.as_deref());
+    assert_eq!(path, Some("s3://c/9"), "S3: its user can still find it");
+}

@@ -107,9 +107,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, String> {
     let environment = Environment::new(&defaults, &known);
     let mut agrees = true;
     for (file, kind, object) in &objects {
-        let text = |field: &str| object["metadata"][field].as_str();
-        println!("{file}: {kind} {}", text("name").unwrap_or("(no name)"));
-        let labels = known.namespace_labels(text("namespace").unwrap_or_default());
+        let metadata = |field: &str| object["metadata"][field].as_str();
+        println!("{file}: {kind} {}", metadata("name").unwrap_or("(no name)"));
+        let labels = known.namespace_labels(metadata("namespace").unwrap_or_default());
         let config = config(*kind, object, &environment);
         let question = Question {
             kind: *kind,

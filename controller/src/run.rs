@@ -122,14 +122,8 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
 
     let health = WatchHealth::default();
     let own_writes: Arc<OwnWrites> = Arc::default();
-    let namespaces: Vec<Option<&str>> = if options.watch_namespaces.is_empty() {
-        vec![None]
-    } else {
-        options.watch_namespaces.iter().map(|n| Some(n.as_str())).collect()
-    };
-    let watches: Vec<Watches> = namespaces
-        .iter()
-        .map(|n| Watches::start(&client, *n, &health, &own_writes))
+    let watches: Vec<Watches> = namespaces(&options.watch_namespaces)
+        .map(|namespace| Watches::start(&client, namespace, &health, &own_writes))
         .collect();
     register_readiness(&readiness, &watches, &health);
     let policies = Policies::start(
@@ -209,6 +203,12 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(), Failure> {
         candidate.release().await;
     }
     result
+}
+
+/// What is watched: each of `names`, or where there is none all namespaces at once.
+fn namespaces(names: &[String]) -> impl Iterator<Item = Option<&str>> {
+    let all = names.is_empty().then_some(None);
+    names.iter().map(|name| Some(name.as_str())).chain(all)
 }
 
 /// Reconciles what `watch` reports, until the shutdown; those under way are finished.

@@ -190,7 +190,7 @@ impl Lookups {
                 let unreadable: Arc<Unreadable> = Arc::default();
                 self.unreadable.push(Arc::clone(&unreadable));
                 tokio::spawn(follow(events, watch, move |event| {
-                    keep(event, &mut writer, &unreadable)
+                    keep(event, &mut writer, &unreadable);
                 }));
                 reader
             })

@@ -111,9 +111,9 @@ async fn a_compiled_in_rule_judges_and_fills_in() {
         spec["image"] = json!("registry.example.com/flink:1.20");
         assert_eq!(ask("/validate", &spec).await["allowed"], true);
         spec.as_object_mut().unwrap().remove("image");
-        let patch = patch_of(&ask("/mutate", &spec).await);
+        let filled = patch_of(&ask("/mutate", &spec).await);
         let image = json!({ "op": "add", "path": "/spec/image", "value": "registry.example.com/flink:1.20" });
-        assert!(patch.as_array().unwrap().contains(&image), "{patch}");
+        assert!(filled.as_array().unwrap().contains(&image), "{filled}");
     };
     let (_trigger, shutdown) = manual();
     tokio::select! {

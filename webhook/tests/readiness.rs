@@ -20,7 +20,7 @@ use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A policy that no webhook let in: of a time without one.
 fn broken_policy() -> Value {

@@ -103,6 +103,7 @@ pub trait OptionValue: Sized {
     fn parse(text: &str) -> Result<Self, String>;
 
     /// Reads the value from the keys of `config` below `key`, for types that can be written so.
+    #[must_use]
     fn from_below(_config: &FlinkConfig, _key: &str) -> Option<Self> {
         None
     }

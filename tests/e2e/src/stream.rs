@@ -1,6 +1,5 @@
 //! Applies without a pause while something happens that no user may notice.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use kube::Client;
@@ -25,7 +24,7 @@ pub async fn none_fails_during<T>(client: &Client, event: impl Future<Output = O
         dry_run: true,
         ..PostParams::default()
     };
-    let mut event = pin!(event);
+    let mut event = Box::pin(event);
     let mut applied = 0;
     loop {
         let apply = async {

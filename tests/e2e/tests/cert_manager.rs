@@ -83,7 +83,7 @@ async fn admission_works_with_certificates_of_cert_manager() -> Outcome {
         output.stderr
     );
 
-    renewed_without_a_restart(&client).await?;
+    Box::pin(renewed_without_a_restart(&client)).await?;
     sluice::ensure_installed().await?;
     cert_manager("down").await
 }
@@ -156,7 +156,7 @@ async fn renewed_without_a_restart(client: &Client) -> Outcome {
         })
         .await
     };
-    let ((_, took), applied) = none_fails_during(client, renew).await?;
+    let (((), took), applied) = Box::pin(none_fails_during(client, renew)).await?;
     assert!(applied > 10, "only {applied} applies: too few to show anything");
     assert_eq!(running().await?, pods_before, "pods were started anew");
     println!(

@@ -69,7 +69,7 @@ async fn a_deleted_secret_comes_back_as_it_was_and_nobody_notices() -> Outcome {
         }
         Ok(())
     };
-    let ((), applied) = none_fails_during(&client, heal).await?;
+    let ((), applied) = Box::pin(none_fails_during(&client, heal)).await?;
     assert!(applied > 10, "only {applied} applies: too few to show anything");
     println!("{applied} applies while the Secret was deleted ten times, none failed");
     Ok(())
@@ -175,7 +175,7 @@ async fn a_ca_is_replaced_and_no_apply_fails() -> Outcome {
         // Both, for replicas that would still be behind.
         wait_bundles(&client, &announced.ca_bundle).await
     };
-    let ((), applied) = none_fails_during(&client, rotate).await?;
+    let ((), applied) = Box::pin(none_fails_during(&client, rotate)).await?;
     assert!(applied > 100, "only {applied} applies: too few to show anything");
     println!("{applied} applies while the CA was replaced, none failed");
     Ok(())

@@ -240,7 +240,8 @@ impl World {
             .apply_watcher_event(&Event::Apply(DeserializeGuard(Ok(object.clone()))));
         let before = self.calls.all().len();
         // A conflict is no failure of the test: it is what some of them are about.
-        let _ = reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(&self.context)).await;
+        let object = Arc::new(DeserializeGuard(Ok(object)));
+        let _ = Box::pin(reconcile(object, Arc::clone(&self.context))).await;
         let calls = self.calls.brief().split_off(before);
         calls.into_iter().filter(|call| !call.starts_with("GET ")).collect()
     }

@@ -112,7 +112,7 @@ async fn start(folder: &Path) -> Outcome {
         ]);
         command
             .arg("--tls-cert")
-            .arg(&files.certificate)
+            .arg(&files.serving)
             .arg("--tls-key")
             .arg(&files.key)
             .arg("--tls-ca")
@@ -152,14 +152,14 @@ fn certificate(folder: &Path) -> Outcome<Certificate> {
     };
     Ok(Certificate {
         authority: write("ca.crt", &ca.certificate)?,
-        certificate: write("tls.crt", &serving.certificate)?,
+        serving: write("tls.crt", &serving.certificate)?,
         key: write("tls.key", &serving.key)?,
     })
 }
 
 struct Certificate {
     authority: PathBuf,
-    certificate: PathBuf,
+    serving: PathBuf,
     key: PathBuf,
 }
 

@@ -9,23 +9,31 @@ use crate::rules::Kind;
 const HA: &str = "high-availability.type";
 const RETENTION: &str = "spec.flinkConfiguration[execution.checkpointing.externalized-checkpoint-retention]";
 
+const MODE: &[&str] = &["spec.job.upgradeMode"];
+
 pub(super) fn state(table: &mut Table) {
+    last_states(table);
+    savepoints(table);
+}
+
+fn last_state(configuration: &Value) -> Value {
+    let mut all = json!({ "execution.checkpointing.dir": "s3://c" });
+    super::super::merge(&mut all, configuration);
+    json!({ "job": { "upgradeMode": "last-state" }, "flinkConfiguration": all })
+}
+
+fn last_states(table: &mut Table) {
     let kind = Kind::FlinkDeployment;
-    let last_state = |configuration: Value| {
-        let mut all = json!({ "execution.checkpointing.dir": "s3://c" });
-        super::super::merge(&mut all, &configuration);
-        json!({ "job": { "upgradeMode": "last-state" }, "flinkConfiguration": all })
-    };
     table
         .rule("last-state-without-ha", kind)
-        .spec(&last_state(json!({})), &["spec.job.upgradeMode"])
-        .spec(&last_state(json!({ HA: "NONE" })), &["spec.job.upgradeMode"])
-        .spec(&last_state(json!({ HA: " none " })), &["spec.job.upgradeMode"])
-        .spec(&last_state(json!({ HA: "zookeeper" })), &[])
-        .spec(&last_state(json!({ "high-availability": "kubernetes" })), &[])
+        .spec(&last_state(&json!({})), &["spec.job.upgradeMode"])
+        .spec(&last_state(&json!({ HA: "NONE" })), &["spec.job.upgradeMode"])
+        .spec(&last_state(&json!({ HA: " none " })), &["spec.job.upgradeMode"])
+        .spec(&last_state(&json!({ HA: "zookeeper" })), &[])
+        .spec(&last_state(&json!({ "high-availability": "kubernetes" })), &[])
         .spec(&json!({ "job": null }), &[])
         .spec(
-            &last_state(json!({ HA: "kubernetes", "high-availability.storageDir": "s3://h" })),
+            &last_state(&json!({ HA: "kubernetes", "high-availability.storageDir": "s3://h" })),
             &[],
         );
     let retained = |mode: &str, retention: &str| {
@@ -43,13 +51,16 @@ pub(super) fn state(table: &mut Table) {
         .spec(&retained("last-state", "NO_EXTERNALIZED_CHECKPOINTS"), &[RETENTION])
         .spec(&retained("savepoint", "RETAIN_ON_CANCELLATION"), &[])
         .spec(&retained("stateless", "DELETE_ON_CANCELLATION"), &[]);
+}
+
+fn savepoints(table: &mut Table) {
+    let kind = Kind::FlinkDeployment;
     let savepoint = |configuration: Value| {
         let mut all =
             json!({ "execution.checkpointing.dir": "s3://c", "execution.checkpointing.savepoint-dir": "s3://s" });
         super::super::merge(&mut all, &configuration);
         json!({ "job": { "upgradeMode": "savepoint" }, "flinkConfiguration": all })
     };
-    const MODE: &[&str] = &["spec.job.upgradeMode"];
     table
         .rule("savepoint-without-checkpoints", kind)
         .spec(&savepoint(json!({})), MODE)
@@ -76,7 +87,7 @@ pub(super) fn state(table: &mut Table) {
         .spec(&savepoint(json!({ "execution.runtime-mode": " batch " })), &[])
         // The operator turns checkpoints on.
         .spec(
-            &last_state(json!({ HA: "kubernetes", "high-availability.storageDir": "s3://h" })),
+            &last_state(&json!({ HA: "kubernetes", "high-availability.storageDir": "s3://h" })),
             &[],
         )
         .spec(&json!({ "job": { "upgradeMode": "stateless" } }), &[]);

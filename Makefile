@@ -90,6 +90,7 @@ test-e2e: up ## Sluice on the real cluster with real Flink; ARGS names tests
 	skip=()
 	if $(left_out) "End-to-end tests api_server" "they restart the API server"; then skip+=(--skip api_server::); fi
 	if $(left_out) "End-to-end tests cert_manager" "they start cert-manager's controllers on this machine"; then skip+=(--skip cert_manager::); fi
+	if $(left_out) "End-to-end tests chaos" "they kill processes of a node"; then skip+=(--skip chaos::); fi
 	if $(left_out) "End-to-end tests own_certificates" "they connect to pods from this machine"; then skip+=(--skip own_certificates::); fi
 	cargo build --quiet --workspace --features $(features),sluice-e2e/cluster --bin sluice --locked
 	$(on_cluster) cargo test --workspace --features $(features),sluice-e2e/cluster --test e2e --locked -- --test-threads=1 "$${skip[@]}" $(ARGS)
@@ -117,8 +118,10 @@ bench-webhook: setup ## Measures the webhook on one core, without a cluster; ARG
 	@$(step) "Build the webhook" deploy/images/build.sh binaries
 	$(step) "Build the load" cargo build --quiet --release --locked --package sluice-bench
 	$(step) "Build the example plugins" docs/examples/plugins/build.sh
-	$${CARGO_TARGET_DIR:-target}/release/bench-webhook --binary "$$(deploy/images/build.sh binaries 2>/dev/null)/sluice-webhook" \
-		--policies docs/examples/policy.yaml --plugins "$$(docs/examples/plugins/build.sh)" $(ARGS)
+	binaries=$$(deploy/images/build.sh binaries)
+	plugins=$$(docs/examples/plugins/build.sh)
+	$${CARGO_TARGET_DIR:-target}/release/bench-webhook --binary "$$binaries/sluice-webhook" \
+		--policies docs/examples/policy.yaml --plugins "$$plugins" $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## Fuzzes what reads foreign bytes, each target for FUZZ_SECONDS (60); ARGS names targets

@@ -453,6 +453,7 @@ impl Extension for Policy {
         }
         let mut report = Report::default();
         for rule in &self.rules {
+            question.request.has_time()?;
             self.judge(rule, question, &mut report);
         }
         Ok(report)
@@ -469,6 +470,7 @@ impl Extension for Policy {
         let mut patch = Vec::new();
         let mut filled: Option<Value> = None;
         for default in &self.defaults {
+            question.request.has_time()?;
             let object = filled.as_ref().unwrap_or(question.object);
             // What is there already needs no expression to be evaluated.
             if default.field.fill(object, Value::Null).is_none() {

@@ -65,6 +65,19 @@ pub struct Request<'a> {
     pub deadline: Option<Instant>,
 }
 
+impl Request<'_> {
+    /// Asked before each step that computes: what computes cannot be interrupted, and nobody waits for it any more.
+    ///
+    /// # Errors
+    /// When the deadline is over.
+    pub fn has_time(&self) -> Result<(), Failure> {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Failure("the time for this request is over".to_owned()));
+        }
+        Ok(())
+    }
+}
+
 /// What an extension is asked about.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -243,7 +256,8 @@ impl Extensions {
     pub fn validate(&self, question: &Question<'_>) -> Report {
         let mut all = Report::default();
         for extension in self.all().iter().filter(|extension| extension.applies(question)) {
-            match self.call(extension.as_ref(), "validate", || extension.validate(question)) {
+            let validate = || question.request.has_time().and_then(|()| extension.validate(question));
+            match self.call(extension.as_ref(), "validate", validate) {
                 Ok(report) => all.extend(report),
                 Err(failure) => all.extend(without_answer(extension.as_ref(), &failure)),
             }
@@ -271,7 +285,8 @@ impl Extensions {
             if !extension.applies(&question) {
                 continue;
             }
-            let answer = self.call(extension.as_ref(), "mutate", || extension.mutate(&question));
+            let mutate = || question.request.has_time().and_then(|()| extension.mutate(&question));
+            let answer = self.call(extension.as_ref(), "mutate", mutate);
             let answer = answer.and_then(|patch| {
                 if patch.is_empty() {
                     return Ok(None);

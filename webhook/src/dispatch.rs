@@ -98,8 +98,8 @@ impl Admission {
         }
     }
 
-    /// What these users, as the API server names them, write is not validated: the controller acts on nothing that the
-    /// rules refuse, and nobody's own rules may keep it from its work.
+    /// What these users, as the API server names them, write is not validated, and filled in by Sluice alone: the
+    /// controller acts on nothing that the rules refuse, and nobody's own rules may keep it from its work.
     #[must_use]
     pub fn with_own_accounts(mut self, users: Vec<String>) -> Self {
         self.own_accounts = users;
@@ -114,13 +114,17 @@ impl Admission {
         if request.sub_resource.as_deref().is_some_and(|name| !name.is_empty()) {
             return Verdict::pass();
         }
-        if endpoint == Endpoint::Validate && self.own_accounts.iter().any(|own| *own == request.user_info.username) {
+        if endpoint == Endpoint::Validate && self.is_own(request) {
             return Verdict::pass();
         }
         match self.checked(endpoint, request) {
             Ok(verdict) => verdict,
             Err(failure) => Verdict::Failed(failure),
         }
+    }
+
+    fn is_own(&self, request: &Request<'_>) -> bool {
+        self.own_accounts.iter().any(|own| *own == request.user_info.username)
     }
 
     fn checked(&self, endpoint: Endpoint, request: &Request<'_>) -> Result<Verdict, Failure> {
@@ -158,12 +162,16 @@ impl Admission {
         if head.metadata.deletion_timestamp.is_some() {
             return Verdict::pass();
         }
-        let old = request.old_object.filter(|_| request.operation == Operation::Update);
-        let old = old.map(|old| object(old, request));
-        let user = user(request);
-        let Mutation { patch, report } =
+        let object_of = |raw| object(raw, request);
+        let Mutation { patch, report } = if self.is_own(request) {
+            self.judge.mutate_alone(kind, &object_of(raw))
+        } else {
+            let old = request.old_object.filter(|_| request.operation == Operation::Update);
+            let old = old.map(object_of);
+            let user = user(request);
             self.judge
-                .mutate(kind, &object(raw, request), old.as_ref(), known(request, &user));
+                .mutate(kind, &object_of(raw), old.as_ref(), known(request, &user))
+        };
         verdict(patch, report)
     }
 

@@ -50,4 +50,11 @@ impl Judge {
     pub fn mutate(&self, kind: Kind, object: &Json<'_>, old: Option<&Json<'_>>, request: Request<'_>) -> Mutation {
         rules::mutate_json(kind, object, old, &self.environment(request))
     }
+
+    /// What Sluice itself fills in: [`Self::mutate`] without extensions.
+    #[must_use]
+    pub fn mutate_alone(&self, kind: Kind, object: &Json<'_>) -> Mutation {
+        let environment = Environment::new(&self.defaults, self.lookups.as_ref());
+        rules::mutate_json(kind, object, None, &environment)
+    }
 }

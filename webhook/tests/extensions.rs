@@ -92,12 +92,14 @@ fn webhook(extension: Telling) -> Router {
     webhook_of(Extensions::default(), extension)
 }
 
+/// Who is not asked about.
+const OWN: &str = "system:serviceaccount:flink:sluice-controller";
+
 fn webhook_of(extensions: Extensions, extension: Telling) -> Router {
     extensions.replace("test", vec![Arc::new(extension)]);
     let judge = Judge::new(DefaultConfiguration::default(), Arc::new(Lookups::none()));
-    routes(Arc::new(Admission::new(Arc::new(
-        judge.with_extensions(Arc::new(extensions)),
-    ))))
+    let admission = Admission::new(Arc::new(judge.with_extensions(Arc::new(extensions))));
+    routes(Arc::new(admission.with_own_accounts(vec![OWN.to_owned()])))
 }
 
 fn deployment(old: bool) -> Value {
@@ -173,6 +175,20 @@ async fn every_kind_is_filled_in_after_what_sluice_fills_in(#[case] kind: Kind, 
         labels["target.session"] = json!("session");
     }
     assert_eq!(new["metadata"]["labels"], labels);
+}
+
+#[rstest]
+#[case::validate("/validate")]
+#[case::mutate("/mutate")]
+#[tokio::test]
+async fn nobodys_own_rules_keep_the_controller_from_its_work(#[case] path: &str) {
+    let mut body = deployment(true);
+    for (user, allowed) in [("admin", false), (OWN, true)] {
+        body["request"]["userInfo"]["username"] = json!(user);
+        let router = webhook(Telling(FailurePolicy::Closed, false));
+        let (_, response) = ask(router, post(path, body.to_string())).await;
+        assert_eq!(response["allowed"], allowed, "{user}: {response}");
+    }
 }
 
 #[rstest]

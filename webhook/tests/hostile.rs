@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{UID, ask, create_deployment, good_spec, object, post, review, webhook};
+use common::{UID, ask, create_deployment, good_spec, object, post, review, update_deployment, webhook};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -160,6 +160,33 @@ fn deep_nesting_is_answered() {
             for answer in both(body.as_bytes()) {
                 assert_ne!(answer["status"]["code"], 500);
             }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_whatever_was_there_before() {
+    let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let with = |template: &str| {
+        let mut spec = good_spec();
+        spec["podTemplate"] = json!(template);
+        object("FlinkDeployment", &spec)
+    };
+    let mut without_spec = object("FlinkDeployment", &json!({}));
+    without_spec.as_object_mut().unwrap().remove("spec");
+    let bodies = [
+        create_deployment(&with("NEW")["spec"]),
+        update_deployment(&without_spec, &with("NEW")),
+        update_deployment(&object("FlinkDeployment", &good_spec()), &with("NEW")),
+        update_deployment(&with("OLD"), &with("NEW")),
+    ];
+    for body in bodies {
+        let body = body.to_string().replace("\"OLD\"", &deep(300));
+        for unreadable in [deep(200), "\"\\ud800\"".to_owned(), "1e999".to_owned()] {
+            let answers = both(body.replace("\"NEW\"", &unreadable).as_bytes());
+            let (validated, mutated) = (&answers[0], &answers[1]);
+            assert_eq!(validated["allowed"], false, "{validated}");
+            assert_eq!(mutated["patch"], Value::Null, "{mutated}");
         }
     }
 }

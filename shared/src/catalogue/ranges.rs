@@ -1,5 +1,7 @@
 //! Which values of an option Flink takes, beyond their type.
 
+use std::sync::LazyLock;
+
 use super::{Entry, Problem};
 use crate::config::parse_duration;
 
@@ -15,8 +17,9 @@ pub(super) struct Range {
     besides: &'static str,
 }
 
-pub(super) fn all() -> impl Iterator<Item = Range> {
-    RANGES.lines().filter_map(|line| {
+/// The table, read once.
+static ALL: LazyLock<Box<[Range]>> = LazyLock::new(|| {
+    let range = |line: &'static str| {
         let mut columns = line.split('\t');
         Some(Range {
             key: columns.next()?,
@@ -24,7 +27,12 @@ pub(super) fn all() -> impl Iterator<Item = Range> {
             most: columns.next()?,
             besides: columns.next()?,
         })
-    })
+    };
+    RANGES.lines().filter_map(range).collect()
+});
+
+pub(super) fn all() -> impl Iterator<Item = &'static Range> {
+    ALL.iter()
 }
 
 impl Range {
@@ -42,7 +50,7 @@ impl Range {
         };
         let least = amount_or(kind, self.least, f64::NEG_INFINITY);
         let most = amount_or(kind, self.most, f64::INFINITY);
-        let is_besides = self.besides.split(',').any(|other| other == text);
+        let is_besides = self.besides.split(',').any(|other| other == text.trim());
         if (least..=most).contains(&amount) || is_besides {
             return Ok(());
         }

@@ -41,13 +41,20 @@ fn refusing(name: &'static str, order: i32) -> Arc<dyn Extension> {
 }
 
 fn ask(extensions: &Extensions, name: &str) -> Report {
+    ask_until(extensions, name, None)
+}
+
+fn ask_until(extensions: &Extensions, name: &str, deadline: Option<Instant>) -> Report {
     extensions.validate(&Question {
         kind: Kind::FlinkDeployment,
         object: &json!({ "metadata": { "name": name } }),
         old: None,
         config: &FlinkConfig::default(),
         namespace_labels: None,
-        request: Request::default(),
+        request: Request {
+            deadline,
+            ..Request::default()
+        },
     })
 }
 
@@ -182,4 +189,19 @@ fn no_answer_refuses_or_warns() {
     let answer = ask(&extensions, "here");
     assert!(answer.is_valid());
     assert_eq!(answer.warnings[0].code, "extension-failed");
+}
+
+#[test]
+fn nobody_is_asked_after_the_deadline() {
+    let extensions = Extensions::default();
+    extensions.replace("cel", vec![refusing("a", 1), refusing("b", 2)]);
+    let later = Instant::now() + Duration::from_mins(1);
+    assert_eq!(codes(&ask_until(&extensions, "here", Some(later))), ["a", "b"]);
+    let answer = ask_until(&extensions, "here", Some(Instant::now()));
+    assert_eq!(codes(&answer), ["extension-failed", "extension-failed"]);
+    assert!(
+        answer.violations[0]
+            .message
+            .ends_with("the time for this request is over")
+    );
 }

@@ -216,27 +216,42 @@ pub fn validate_json(kind: Kind, object: &Json<'_>, old: Option<&Json<'_>>, envi
 }
 
 fn validate_value<K: Validate>(json: &Json<'_>, old: Option<&Json<'_>>, environment: &Environment<'_>) -> Report {
-    if old.is_some_and(|old| same_spec(old, json)) {
-        return Report::default();
+    validate_readable::<K>(json, old, environment).unwrap_or_else(|unreadable| Report {
+        violations: vec![unreadable],
+        ..Report::default()
+    })
+}
+
+fn validate_readable<K: Validate>(
+    json: &Json<'_>,
+    old: Option<&Json<'_>>,
+    environment: &Environment<'_>,
+) -> Result<Report, Violation> {
+    // One that cannot be read itself tells nothing of what is new.
+    let old_json = old.and_then(|old| old.value().ok());
+    if let Some(old) = old_json
+        && same_spec(old, json.value()?)
+    {
+        return Ok(Report::default());
     }
-    let (object, mut misfits) = json.typed::<K>();
+    let (object, mut misfits) = json.typed::<K>()?;
     // The status is not the user's: one that another version wrote must not stand in the way of a new spec.
     misfits.retain(|misfit| misfit.path != "status" && !misfit.path.starts_with("status."));
     let Some(object) = object else {
-        return Report {
+        return Ok(Report {
             violations: misfits,
             ..Report::default()
-        };
+        });
     };
     if is_exempt(object.meta()) {
-        return Report::default();
+        return Ok(Report::default());
     }
-    let old_object = old.and_then(|old| old.typed::<K>().0);
+    let old_object = old.and_then(|old| old.typed::<K>().ok()?.0);
     let mut report = object.check(old_object.as_ref(), environment);
     // The API server has dropped unknown fields before it asks; only what comes from elsewhere has any.
     if environment.request.operation.is_none() {
         let mut unknown = Report::default();
-        shape::unknown_fields::<K>(json.value(), &mut unknown);
+        shape::unknown_fields::<K>(json.value()?, &mut unknown);
         if !unknown.warnings.is_empty() {
             disabled::filter(
                 Switches::new(object.meta(), &object.effective_config(environment)),
@@ -255,15 +270,9 @@ fn validate_value<K: Validate>(json: &Json<'_>, old: Option<&Json<'_>>, environm
     if let Some(extensions) = environment.extensions
         && !extensions.is_empty()
     {
-        report.extend(ask(
-            extensions,
-            &object,
-            json.value(),
-            old.map(Json::value),
-            environment,
-        ));
+        report.extend(ask(extensions, &object, json.value()?, old_json, environment));
     }
-    report
+    Ok(report)
 }
 
 /// Fills in what the user left out of JSON of `kind`: first what Sluice itself fills in, then what extensions do. Where
@@ -285,19 +294,26 @@ fn mutate_value<K: Validate + Defaults>(
     old: Option<&Json<'_>>,
     environment: &Environment<'_>,
 ) -> Mutation {
-    let (Some(typed), _) = object.typed::<K>() else {
+    let Ok((Some(typed), _)) = object.typed::<K>() else {
         return Mutation::default();
     };
     let own = typed.patch();
     let extensions = environment.extensions.filter(|extensions| !extensions.is_empty());
-    let same = old.is_some_and(|old| same_spec(old, object));
-    let Some(extensions) = extensions.filter(|_| !same && !is_exempt(typed.meta())) else {
-        return Mutation {
-            patch: own,
-            ..Mutation::default()
-        };
+    let alone = |patch| Mutation {
+        patch,
+        ..Mutation::default()
     };
-    let mut filled = object.value().clone();
+    let Some(extensions) = extensions.filter(|_| !is_exempt(typed.meta())) else {
+        return alone(own);
+    };
+    let Ok(object) = object.value() else {
+        return alone(own);
+    };
+    let old = old.and_then(|old| old.value().ok());
+    if old.is_some_and(|old| same_spec(old, object)) {
+        return alone(own);
+    }
+    let mut filled = object.clone();
     // Fails for an object whose metadata is none; that is the rules' to say.
     let _ = apply(&own, &mut filled);
     let config_of = |object: &Value| match shape::read::<K>(object).0 {
@@ -310,7 +326,7 @@ fn mutate_value<K: Validate + Defaults>(
     let question = Question {
         kind: K::KIND,
         object: &filled,
-        old: old.map(Json::value),
+        old,
         config: &typed.effective_config(environment),
         namespace_labels: labels.found(),
         request: environment.request,
@@ -320,8 +336,8 @@ fn mutate_value<K: Validate + Defaults>(
     Mutation { patch, report }
 }
 
-fn same_spec(old: &Json<'_>, new: &Json<'_>) -> bool {
-    match (old.value().get("spec"), new.value().get("spec")) {
+fn same_spec(old: &Value, new: &Value) -> bool {
+    match (old.get("spec"), new.get("spec")) {
         (Some(old), Some(new)) => equal_without_nulls(old, new),
         (one, other) => one.or(other).is_none_or(Value::is_null),
     }

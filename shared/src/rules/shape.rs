@@ -49,7 +49,7 @@ pub(super) fn unknown_fields<K: DeserializeOwned>(value: &Value, report: &mut Re
     }
 }
 
-const CODE: &str = "field-type";
+pub(super) const CODE: &str = "field-type";
 const FIX: &str = "write a value of the right type; `kubectl explain` shows the field";
 /// Mistakes after which reading is given up.
 const MOST_MISTAKES: usize = 32;

@@ -80,18 +80,22 @@ impl Draft<'_> {
         }
     }
 
-    /// The cluster exactly as it was started: the same job id, so that Flink finds its own checkpoints again.
+    /// The cluster exactly as it was started: the same job id, so that Flink finds its own checkpoints again. None where
+    /// the state that it started from is known no more: starting from nothing instead would lose it (S2).
     fn relaunch(&mut self, generation: Option<i64>) -> Option<Launch> {
         self.deployed_spec()?;
         let recorded = self.recorded.as_ref()?;
         let job = self.status.job_status.as_ref()?;
-        let restored = recorded.upgrade_mode() == UpgradeMode::Savepoint;
-        let path = restored.then(|| job.upgrade_savepoint_path.clone()).flatten();
+        let restore_from = if recorded.upgrade_mode() == UpgradeMode::Savepoint {
+            RestoreFrom::Savepoint(job.upgrade_savepoint_path.clone()?)
+        } else {
+            RestoreFrom::Nothing
+        };
         Some(Launch {
             source: Source::Deployed,
             generation: generation.unwrap_or_else(|| self.generation()),
             job_id: job.job_id.clone()?,
-            restore_from: path.map_or(RestoreFrom::Nothing, RestoreFrom::Savepoint),
+            restore_from,
         })
     }
 }

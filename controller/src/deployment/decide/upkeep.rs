@@ -22,7 +22,10 @@ impl Draft<'_> {
                 return;
             }
             let (uid, generation) = (job_manager.uid.clone(), job_manager.generation);
-            if let Some(launch) = self.relaunch(generation) {
+            // Starting from nothing instead of from a state that is known no more would lose it (S2).
+            if let Some(restore_from) = self.started_from()
+                && let Some(launch) = self.relaunch(generation, restore_from)
+            {
                 self.actions.push(Action::CompleteCluster { uid, launch });
             }
             return;
@@ -66,10 +69,12 @@ impl Draft<'_> {
             return;
         }
         let generation = self.status.observed_generation;
-        if let Some(mut launch) = self.relaunch(generation) {
-            if !stateless {
-                launch.restore_from = RestoreFrom::HighAvailability;
-            }
+        let restore_from = if stateless {
+            self.started_from().unwrap_or(RestoreFrom::Nothing)
+        } else {
+            RestoreFrom::HighAvailability
+        };
+        if let Some(launch) = self.relaunch(generation, restore_from) {
             self.events.push(EventDraft::warning(
                 Reason::RecoverDeployment,
                 Component::Job,
@@ -80,17 +85,19 @@ impl Draft<'_> {
         }
     }
 
-    /// The cluster exactly as it was started: the same job id, so that Flink finds its own checkpoints again. None where
-    /// the state that it started from is known no more: starting from nothing instead would lose it (S2).
-    fn relaunch(&mut self, generation: Option<i64>) -> Option<Launch> {
-        self.deployed_spec()?;
-        let recorded = self.recorded.as_ref()?;
+    /// What the cluster was started from; `None` where that was a savepoint that is known no more.
+    fn started_from(&self) -> Option<RestoreFrom> {
+        if self.recorded.as_ref()?.upgrade_mode() != UpgradeMode::Savepoint {
+            return Some(RestoreFrom::Nothing);
+        }
         let job = self.status.job_status.as_ref()?;
-        let restore_from = if recorded.upgrade_mode() == UpgradeMode::Savepoint {
-            RestoreFrom::Savepoint(job.upgrade_savepoint_path.clone()?)
-        } else {
-            RestoreFrom::Nothing
-        };
+        job.upgrade_savepoint_path.clone().map(RestoreFrom::Savepoint)
+    }
+
+    /// The cluster as it was started: the same job id, so that Flink finds its own checkpoints again.
+    fn relaunch(&mut self, generation: Option<i64>, restore_from: RestoreFrom) -> Option<Launch> {
+        self.deployed_spec()?;
+        let job = self.status.job_status.as_ref()?;
         Some(Launch {
             source: Source::Deployed,
             generation: generation.unwrap_or_else(|| self.generation()),

@@ -42,6 +42,26 @@ fn missing_parts_are_put_back() {
 }
 
 #[test]
+fn what_was_started_from_a_savepoint_is_completed_with_it_or_not_at_all() {
+    let mut case = Case::new();
+    case.resource.spec.job.as_mut().expect("a job").initial_savepoint_path = Some("s3://s/1".into());
+    case.take(&case.decide());
+    case.observation = live();
+    case.take(&case.decide());
+    case.observation.missing = vec!["ConfigMap flink-config-job".into()];
+    let status = case.resource.status.as_mut().expect("a status");
+    status.job_status.as_mut().expect("a job").job_id = Some(JOB.into());
+    let decision = case.decide();
+    let [Action::CompleteCluster { launch, .. }] = decision.actions.as_slice() else {
+        panic!("{:?}", decision.actions);
+    };
+    assert_eq!(launch.restore_from, RestoreFrom::Savepoint("s3://s/1".into()));
+    let status = case.resource.status.as_mut().expect("a status");
+    status.job_status.as_mut().expect("a job").upgrade_savepoint_path = None;
+    assert_eq!(case.decide().actions, [], "S2");
+}
+
+#[test]
 fn a_foreign_deployment_is_never_touched() {
     let case = Case::new().observed(|o| {
         o.job_manager = Some(JobManager {

@@ -80,11 +80,13 @@ async fn warnings_are_shown_and_the_object_is_taken() -> Outcome {
 #[tokio::test]
 async fn the_examples_are_accepted() -> Outcome {
     sluice::ensure_installed().await?;
+    // In `default`, the demo leaves one of them running.
+    let namespace = TestNamespace::create(&client().await?, "examples").await?;
     for example in EXAMPLES {
-        let output = dry_run("default", &sluice::file(example)?).await?;
+        let output = dry_run(&namespace.name, &sluice::file(example)?).await?;
         assert!(output.success, "{example}: {}", output.stderr);
     }
-    Ok(())
+    namespace.remove().await
 }
 
 #[tokio::test]

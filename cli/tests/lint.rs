@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers fail as its own body does
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod common;
 
+use std::path::{Path, PathBuf};
+
+use common::Ran;
 use rstest::rstest;
 use serde_json::Value;
 
@@ -13,23 +14,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Exit code, standard output, standard error.
-type Ran = (i32, String, String);
-
 fn lint(arguments: &[&str], input: &str) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sluice"))
-        .arg("lint")
-        .args(arguments)
-        .current_dir(root().join("docs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    common::sluice(&root().join("docs"), &["lint"], arguments, input)
 }
 
 fn example(name: &str) -> String {

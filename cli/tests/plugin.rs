@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers fail as its own body does
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+mod common;
 
+use std::path::PathBuf;
+
+use common::Ran;
 use rstest::rstest;
 
 const GOOD: &str = "
@@ -90,21 +91,8 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Exit code, standard output, standard error.
-    fn test(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sluice"))
-            .args(["plugin", "test"])
-            .args(arguments)
-            .current_dir(self.0.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    fn test(&self, arguments: &[&str], input: &str) -> Ran {
+        common::sluice(self.0.path(), &["plugin", "test"], arguments, input)
     }
 }
 

@@ -99,7 +99,8 @@ bench := cargo run --quiet --package sluice-e2e --bin bench --
 
 .PHONY: bench-image
 bench-image: setup ## Measures the image's size
-	@$(bench) image $$(deploy/images/build.sh)
+	@archive=$$(deploy/images/build.sh)
+	python3 tests/images/archive.py "$$archive"
 
 .PHONY: bench-memory
 bench-memory: ## Measures the memory of the processes that run now

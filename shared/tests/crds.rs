@@ -58,6 +58,54 @@ fn definition(kind: &str) -> Definition {
         .unwrap()
 }
 
+/// As upstream.md 1.1 lists them.
+#[rstest]
+#[case::deployment("FlinkDeployment", "flinkdeployments", "flinkdep", &[
+    ("Job Status", ".status.jobStatus.state"), ("Lifecycle State", ".status.lifecycleState"),
+], Some(json!({
+    "specReplicasPath": ".spec.taskManager.replicas",
+    "statusReplicasPath": ".status.taskManager.replicas",
+    "labelSelectorPath": ".status.taskManager.labelSelector",
+})))]
+#[case::session_job("FlinkSessionJob", "flinksessionjobs", "sessionjob", &[
+    ("Job Status", ".status.jobStatus.state"), ("Lifecycle State", ".status.lifecycleState"),
+], None)]
+#[case::snapshot("FlinkStateSnapshot", "flinkstatesnapshots", "flinksnp", &[
+    ("Path", ".status.path"), ("Result Timestamp", ".status.resultTimestamp"), ("Snapshot State", ".status.state"),
+], None)]
+#[case::blue_green("FlinkBlueGreenDeployment", "flinkbluegreendeployments", "flinkbgdep", &[
+    ("Job Status", ".status.jobStatus.state"),
+], None)]
+fn names_columns_and_subresources_are_those_that_users_know(
+    #[case] kind: &str,
+    #[case] plural: &str,
+    #[case] short_name: &str,
+    #[case] columns: &[(&str, &str)],
+    #[case] scale: Option<Value>,
+) {
+    let spec = &definition(kind).crd["spec"];
+    assert_eq!(spec["group"], "flink.apache.org");
+    assert_eq!(spec["scope"], "Namespaced");
+    let names = json!({
+        "kind": kind, "plural": plural, "singular": kind.to_lowercase(), "shortNames": [short_name],
+    });
+    assert_eq!(spec["names"], names);
+    assert_eq!(spec["versions"].as_array().map(Vec::len), Some(1));
+    let version = &spec["versions"][0];
+    assert_eq!(version["name"], "v1beta1");
+    assert_eq!((&version["served"], &version["storage"]), (&json!(true), &json!(true)));
+    let columns: Vec<Value> = columns
+        .iter()
+        .map(|(name, path)| json!({ "name": name, "jsonPath": path, "type": "string" }))
+        .collect();
+    assert_eq!(version["additionalPrinterColumns"], json!(columns));
+    let mut subresources = json!({ "status": {} });
+    if let Some(scale) = scale {
+        subresources["scale"] = scale;
+    }
+    assert_eq!(version["subresources"], subresources);
+}
+
 fn schema(kind: &str) -> Value {
     definition(kind).crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }

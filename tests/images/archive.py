@@ -1,4 +1,7 @@
-"""Reads an OCI archive: its manifest, its configuration, and what its layers hold together."""
+"""Reads an OCI archive: its manifest, its configuration, and what its layers hold together.
+
+Called with one, prints its size.
+"""
 
 import hashlib
 import json
@@ -7,7 +10,9 @@ import pathlib
 import posixpath
 import shutil
 import subprocess
+import sys
 import tarfile
+import zlib
 
 
 class Archive:
@@ -30,6 +35,18 @@ class Archive:
     def size(self) -> int:
         """Bytes of all layers, as stored."""
         return sum(layer["size"] for layer in self.manifest["layers"])
+
+    def size_to_pull(self) -> int:
+        """Bytes of all layers as a registry usually holds them: compressed by gzip."""
+        total = 0
+        with tarfile.open(self.path) as tar:
+            for digest in self.layers:
+                gzip = zlib.compressobj(wbits=31)
+                content = tar.extractfile(blob(digest))
+                while block := content.read(1 << 20):
+                    total += len(gzip.compress(block))
+                total += len(gzip.flush())
+        return total
 
     def files(self) -> dict[str, tarfile.TarInfo]:
         """Every path (absolute) of the image's file system. Upper layers win; whiteouts do not occur in these images."""
@@ -86,3 +103,10 @@ class Archive:
 def blob(digest: str) -> str:
     """The path of a blob inside the archive."""
     return "blobs/" + digest.replace(":", "/")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: archive.py ARCHIVE")
+    archive = Archive(sys.argv[1])
+    print(f"image: {archive.size() / 1e6:.1f} MB of layers, {archive.size_to_pull() / 1e6:.1f} MB compressed, as it is pulled")

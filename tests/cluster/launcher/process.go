@@ -78,8 +78,26 @@ func becomeComponent(arguments []string) error {
 	if err := writeFile(arguments[0], content, 0o644); err != nil {
 		return err
 	}
+	if err := closeInheritedOnExec(); err != nil {
+		return err
+	}
 	// The lowest of all priorities to be killed for lack of memory would be right, but some machines withhold it.
 	return syscall.Exec(arguments[1], arguments[1:], os.Environ())
+}
+
+// closeInheritedOnExec keeps what the caller left open from the component, which would hold it as long as the cluster runs:
+// a lock of flock(1), for example, or the writing end of a pipe that somebody reads to its end.
+func closeInheritedOnExec() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range open {
+		if descriptor, err := strconv.Atoi(entry.Name()); err == nil && descriptor > 2 {
+			syscall.CloseOnExec(descriptor)
+		}
+	}
+	return nil
 }
 
 // startTime of a process in clock ticks after boot; an error if there is no such process or only its exit status is left.

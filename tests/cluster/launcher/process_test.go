@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -50,6 +51,27 @@ func TestComponentRunsDetachedWithLogAndMark(t *testing.T) {
 	}
 	if err := stop([]int{pid}, 5*time.Second); err != nil || running(l, "thing") != 0 {
 		t.Errorf("stop: %v, running %d", err, running(l, "thing"))
+	}
+}
+
+func TestComponentHoldsNothingThatTheCallerLeftOpen(t *testing.T) {
+	// Without O_CLOEXEC, as flock(1) hands its lock on.
+	descriptor, err := syscall.Open(t.TempDir(), syscall.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(descriptor)
+	pid := startTest(t, newTestLayout(t), "thing", "while :; do sleep 0.1; done")
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range open {
+		names = append(names, entry.Name())
+	}
+	if !slices.Equal(names, []string{"0", "1", "2"}) {
+		t.Errorf("open in the component: %v", names)
 	}
 }
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-const USAGE: &str = "usage: bench image ARCHIVE | memory | start BINARIES-FOLDER | latency";
+const USAGE: &str = "usage: bench memory | start BINARIES-FOLDER | latency";
 /// Runs of each measurement; the median is what is told.
 const RUNS: usize = 5;
 
@@ -21,7 +21,6 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["image", archive] => image(Path::new(archive)),
         ["memory"] => memory(),
         ["start", folder] => start(Path::new(folder)).await,
         ["latency"] => reactions().await,
@@ -41,14 +40,6 @@ async fn main() -> ExitCode {
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
-}
-
-fn image(archive: &Path) -> Outcome {
-    let size = std::fs::metadata(archive)
-        .map_err(|e| Failure(format!("cannot read {}: {e}", archive.display())))?
-        .len();
-    println!("image, compressed as it is pushed: {:.1} MiB", mebibytes(size));
-    Ok(())
 }
 
 /// Resident memory of every Sluice process on this machine, from /proc.
@@ -76,8 +67,10 @@ fn memory() -> Outcome {
                 * 1024
         };
         println!(
-            "{program}: resident {:.1} MiB, highest {:.1} MiB",
+            "{program}: resident {:.1} MiB ({:.1} of its own, {:.1} pages of files, which all pods of a node share), highest {:.1} MiB",
             mebibytes(field("VmRSS:")),
+            mebibytes(field("RssAnon:")),
+            mebibytes(field("RssFile:")),
             mebibytes(field("VmHWM:"))
         );
         found += 1;

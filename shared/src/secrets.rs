@@ -1,5 +1,9 @@
 //! Secrets in whole objects: values whose names say so, wherever they stand.
 
+mod texts;
+
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::config::{REDACTED, is_sensitive_key};
@@ -8,11 +12,18 @@ use crate::config::{REDACTED, is_sensitive_key};
 const SHORTEST: usize = 4;
 
 /// Members that name Secrets and tokens, and hold none.
-const REFERENCES: [&str; 6] = [
+const REFERENCES: [&str; 13] = [
     "automountServiceAccountToken",
+    "controllerExpandSecretRef",
+    "controllerPublishSecretRef",
     "imagePullSecrets",
+    "nodeExpandSecretRef",
+    "nodePublishSecretRef",
+    "nodeStageSecretRef",
     "secretKeyRef",
     "secretName",
+    "secretNamespace",
+    "secretProviderClass",
     "secretRef",
     "serviceAccountToken",
 ];
@@ -20,7 +31,9 @@ const REFERENCES: [&str; 6] = [
 const OF_SECRET_VOLUME: [&str; 5] = ["defaultMode", "items", "name", "optional", "secretName"];
 
 /// `object` with its secrets hidden: what may be shown to people. Secret are values of members with such a name, the
-/// `value` beside such a `name` (an environment variable), and arguments such as `--password=x` or `--password x`.
+/// `value` beside such a `name` (an environment variable), arguments such as `--password=x` or `--password x`, and within
+/// any text the passwords and tokens of URLs, arguments, lines of a configuration, and all of this in JSON that the text
+/// holds.
 #[must_use]
 pub fn without_secrets(object: &Value) -> Value {
     shown(object, &mut Vec::new())
@@ -33,6 +46,12 @@ pub fn secrets(object: &Value) -> Vec<String> {
     shown(object, &mut found);
     found.retain(|secret| secret.len() >= SHORTEST);
     found
+}
+
+/// `text` with the passwords and tokens of the URLs in it hidden.
+#[must_use]
+pub fn without_secrets_of_urls(text: &str) -> Cow<'_, str> {
+    texts::without_those_of_urls(text)
 }
 
 /// `value` without its secrets, which go to `found`.
@@ -62,8 +81,13 @@ fn shown(value: &Value, found: &mut Vec<String>) -> Value {
             });
             Value::Array(elements.collect())
         }
+        Value::String(text) => without(text, found),
         other => other.clone(),
     }
+}
+
+fn without(text: &str, found: &mut Vec<String>) -> Value {
+    Value::from(texts::without(text, found).unwrap_or_else(|| text.to_owned()))
 }
 
 /// Whether the member is one of the Kubernetes API that only says which Secret is meant.
@@ -77,18 +101,20 @@ fn is_reference(name: &str, value: &Value) -> bool {
 
 /// An element of a list, which may be an argument of a program, behind the one `before` it.
 fn argument(text: &str, before: Option<&str>, found: &mut Vec<String>) -> Value {
+    // All of it is the value, with the white space in it.
     if let Some((name, value)) = text.split_once('=')
         && !name.contains(char::is_whitespace)
+        && !name.contains("://")
         && is_sensitive_key(name)
+        && !value.is_empty()
     {
-        found.push(value.to_owned());
+        texts::note(value, found);
         return Value::from(format!("{name}={REDACTED}"));
     }
-    let is_flag = |text: &str| text.starts_with('-') && !text.contains('=');
-    if before.is_some_and(|before| is_flag(before) && is_sensitive_key(before)) && !is_flag(text) {
+    if before.is_some_and(|before| texts::is_flag(before) && is_sensitive_key(before)) && !texts::is_flag(text) {
         return hide(&Value::from(text), found);
     }
-    Value::from(text)
+    without(text, found)
 }
 
 /// The names stay, so that one can see what there is.
@@ -106,7 +132,7 @@ fn hide(value: &Value, found: &mut Vec<String>) -> Value {
             Value::from(REDACTED)
         }
         Value::String(text) => {
-            found.push(text.clone());
+            texts::note(text, found);
             Value::from(REDACTED)
         }
     }
@@ -141,6 +167,57 @@ mod tests {
         json!({ "secret": { "secretName": "database" } }),
         json!({ "secret": { "secretName": "database" } }),
         &[]
+    )]
+    #[case::csi(
+        json!({ "csi": { "nodePublishSecretRef": { "name": "vault" }, "volumeAttributes": { "secretProviderClass": "aws" } } }),
+        json!({ "csi": { "nodePublishSecretRef": { "name": "vault" }, "volumeAttributes": { "secretProviderClass": "aws" } } }),
+        &[]
+    )]
+    #[case::azure_file(
+        json!({ "azureFile": { "secretName": "a", "secretNamespace": "b" } }),
+        json!({ "azureFile": { "secretName": "a", "secretNamespace": "b" } }),
+        &[]
+    )]
+    #[case::last_applied(
+        json!({ "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "{\"spec\":{\"s3.secret-key\":\"hunter2\"}}\n" } }),
+        json!({ "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "{\"spec\":{\"s3.secret-key\":\"******\"}}" } }),
+        &["hunter2"]
+    )]
+    #[case::last_reconciled(
+        json!({ "reconciliationStatus": { "lastReconciledSpec": "{\"spec\":{\"job\":{\"args\":[\"--token\",\"hunter2\"]}}}" } }),
+        json!({ "reconciliationStatus": { "lastReconciledSpec": "{\"spec\":{\"job\":{\"args\":[\"--token\",\"******\"]}}}" } }),
+        &["hunter2"]
+    )]
+    #[case::jar(
+        json!({ "jarURI": "https://user:hunter2@repo/a.jar" }),
+        json!({ "jarURI": "https://user:******@repo/a.jar" }),
+        &["hunter2"]
+    )]
+    #[case::jvm_options(
+        json!({ "env.java.opts.all": "-Da=b -Dapi.token=hunter2" }),
+        json!({ "env.java.opts.all": "-Da=b -Dapi.token=******" }),
+        &["hunter2"]
+    )]
+    #[case::script(
+        json!({ "command": ["sh", "-c", "exec run --password hunter2 --x"] }),
+        json!({ "command": ["sh", "-c", "exec run --password ****** --x"] }),
+        &["hunter2"]
+    )]
+    #[case::second_sign(json!(["--conf=s3.secret-key=hunter2"]), json!(["--conf=s3.secret-key=******"]), &["hunter2"])]
+    #[case::several_in_one(
+        json!(["-Dtoken=hunter2 -Da=b"]),
+        json!(["-Dtoken=******"]),
+        &["hunter2 -Da=b", "hunter2"]
+    )]
+    #[case::header(
+        json!([{ "name": "Authorization", "value": "Bearer hunter2" }]),
+        json!([{ "name": "Authorization", "value": "******" }]),
+        &["Bearer hunter2", "hunter2"]
+    )]
+    #[case::env_of_keys(
+        json!([{ "name": "MY_API_KEY", "value": "hunter2" }, { "name": "PRIVATE_KEY", "value": "hunter3" }]),
+        json!([{ "name": "MY_API_KEY", "value": "******" }, { "name": "PRIVATE_KEY", "value": "******" }]),
+        &["hunter2", "hunter3"]
     )]
     #[case::nested_option(json!({ "s3": { "secret": { "key": "hunter2" } } }), json!({ "s3": { "secret": { "key": "******" } } }), &["hunter2"])]
     #[case::joined(json!({ "args": ["--password=hunter2", "--a=b"] }), json!({ "args": ["--password=******", "--a=b"] }), &["hunter2"])]

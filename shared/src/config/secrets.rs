@@ -22,9 +22,22 @@ const PARTS: [&str; 11] = [
     "http-headers",
 ];
 
-/// Parts that Flink does not know of and that carry credentials all the same: headers of jar downloads, and keys of
-/// object stores (`s3.access-key`, `fs.s3a.access.key`).
-const MORE_PARTS: [&str; 4] = ["http.header", "access-key", "access.key", "credential"];
+/// Parts that Flink does not know of and that carry credentials all the same: headers of jar downloads, keys of object
+/// stores (`s3.access-key`, `fs.s3a.access.key`), and names that environments and programs use.
+const MORE_PARTS: [&str; 12] = [
+    "http.header",
+    "access-key",
+    "access.key",
+    "access_key",
+    "credential",
+    "api_key",
+    "private-key",
+    "private_key",
+    "privatekey",
+    "passwd",
+    "passphrase",
+    "authorization",
+];
 
 /// Finds any of the parts in one pass: keys are asked about for every object.
 static ANY_PART: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -61,9 +74,15 @@ mod tests {
     #[case("fs.azure.account.key.me.blob.core.windows.net", true)]
     #[case("kubernetes.operator.user.artifacts.http.header", true)]
     #[case("metrics.reporter.x.apikey", true)]
+    #[case("AWS_ACCESS_KEY_ID", true)]
+    #[case("OPENAI_API_KEY", true)]
+    #[case("ssl.privateKey", true)]
+    #[case("MYSQL_PASSWD", true)]
+    #[case("high-availability.zookeeper.client.authorization", true)]
     #[case("my.to\u{212a}en", true)]
     #[case("taskmanager.numberOfTaskSlots", false)]
     #[case("state.checkpoints.dir", false)]
+    #[case("pipeline.key-groups", false)]
     fn sensitive(#[case] key: &str, #[case] expected: bool) {
         assert_eq!(is_sensitive_key(key), expected);
         assert_eq!(redact(key, "value"), if expected { REDACTED } else { "value" });

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::table::{Cause, Rule, Severity, rule};
+use crate::secrets::without_secrets_of_urls;
 
 /// Why a spec is refused: one mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +159,9 @@ impl<'r> Findings<'r> {
 
     fn push(&mut self, path: String, message: String, fix: String, value: Option<String>) {
         let code = Cow::Borrowed(self.rule.code);
+        // Images, jars and directories are quoted as they were written.
+        let message = shown(message);
+        let value = value.map(shown);
         match self.rule.severity {
             Severity::Refuse(_) => self.report.violations.push(Violation {
                 path,
@@ -173,6 +177,14 @@ impl<'r> Findings<'r> {
                 fix,
             }),
         }
+    }
+}
+
+/// `text` as anybody may read it.
+fn shown(text: String) -> String {
+    match without_secrets_of_urls(&text) {
+        Cow::Owned(shown) => shown,
+        Cow::Borrowed(_) => text,
     }
 }
 

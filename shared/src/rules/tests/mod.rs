@@ -340,6 +340,21 @@ fn secrets_are_not_shown() {
     assert!(!format!("{report} {report:?}").contains("hunter2"));
 }
 
+/// Rules quote what is wrong, and in what they quote there may be a password.
+#[rstest]
+#[case::image(Kind::FlinkDeployment, json!({ "image": "https://user:hunter2@registry/my image" }), "image-invalid")]
+#[case::image_of_a_pod(
+    Kind::FlinkDeployment,
+    json!({ "podTemplate": { "spec": { "containers": [{ "name": "a", "image": "https://user:hunter2@registry/my image" }] } } }),
+    "pod-template-image"
+)]
+#[case::jar(Kind::FlinkSessionJob, json!({ "job": { "jarURI": "https://user:hunter2@h/a b?token=hunter2" } }), "jar-uri-invalid")]
+fn passwords_of_urls_are_not_shown(#[case] kind: Kind, #[case] spec: Value, #[case] code: &str) {
+    let report = judge(kind, &changed(kind, &json!({ "spec": spec })), None);
+    assert_eq!(codes(&report), [code]);
+    assert!(!format!("{report} {report:?}").contains("hunter2"), "{report:?}");
+}
+
 #[rstest]
 #[case::configuration(json!({ "flinkConfiguration": { "fs.a": "hunter2\nkubernetes.cluster-id: other" } }))]
 #[case::argument(json!({ "job": { "args": ["--password", "hunter2\nkubernetes.cluster-id: other"] } }))]

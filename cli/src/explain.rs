@@ -7,7 +7,7 @@ use sluice_shared::rules::{Severity, all, handbook};
 /// Arguments of `sluice explain`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Code of a rule, as it stands in brackets behind a message: version-missing
+    /// Code of a finding, as it stands in brackets behind a message: version-missing
     #[arg(value_name = "CODE", required = true)]
     codes: Vec<String>,
 }

@@ -9,7 +9,7 @@ use sluice_shared::api::policy::{PolicyDefault, PolicyFailure, PolicyMatch, Poli
 use sluice_shared::api::{ClusterFlinkPolicy, FlinkPolicy};
 use sluice_shared::defaults::{Operation as PatchOperation, apply};
 use sluice_shared::extension::{Extension, Failure, FailurePolicy, Question};
-use sluice_shared::rules::{Report, Violation, Warning, name, shape};
+use sluice_shared::rules::{Report, Violation, Warning, codes, name, shape};
 use sluice_shared::secrets::without_secrets;
 
 use crate::expression::{Expression, Mistake};
@@ -78,7 +78,7 @@ impl Mistakes {
     fn add(&mut self, path: impl Into<String>, message: impl Into<String>, fix: impl Into<String>) {
         self.0.push(Violation {
             path: path.into(),
-            code: "policy-invalid".into(),
+            code: codes::POLICY_INVALID.into(),
             message: message.into(),
             fix: fix.into(),
             value: None,
@@ -98,7 +98,7 @@ impl Mistakes {
     fn expression(&mut self, path: &str, mistake: &Mistake) {
         self.0.push(Violation {
             path: path.to_owned(),
-            code: "policy-expression".into(),
+            code: codes::POLICY_EXPRESSION.into(),
             message: mistake.to_string(),
             fix: EXPRESSION_FIX.to_owned(),
             value: None,
@@ -210,7 +210,11 @@ impl Policy {
     }
 
     fn code(&self, rule: &Rule) -> Cow<'static, str> {
-        Cow::Owned(format!("policy/{}/{}", self.short, rule.name))
+        let whose = match self.scope {
+            PolicyScope::Cluster => codes::CLUSTER_POLICY,
+            PolicyScope::Namespace(_) => codes::NAMESPACE_POLICY,
+        };
+        Cow::Owned(format!("{whose}/{}/{}", self.short, rule.name))
     }
 
     fn judge(&self, rule: &Rule, question: &Question<'_>, report: &mut Report) {

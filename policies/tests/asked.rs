@@ -90,6 +90,18 @@ fn a_policy_is_for_what_it_matches(#[case] matches: Value, #[case] applies: bool
 }
 
 #[test]
+fn policies_of_one_name_have_different_codes() {
+    let of = |kind: &str| {
+        let object = json!({ "kind": kind, "metadata": { "name": "p", "namespace": "team-a" },
+                             "spec": { "rules": [{ "name": "r", "expression": "false" }] } });
+        let report = Asked::new(deployment()).validate(&Policy::from_json(&object).unwrap());
+        report.violations[0].code.to_string()
+    };
+    assert_eq!(of("ClusterFlinkPolicy"), "policy/p/r");
+    assert_eq!(of("FlinkPolicy"), "namespace-policy/p/r");
+}
+
+#[test]
 fn a_namespaced_policy_is_for_its_namespace() {
     let of = |namespace: &str| {
         let object = json!({ "kind": "FlinkPolicy", "metadata": { "name": "p", "namespace": namespace } });

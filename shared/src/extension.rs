@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::config::FlinkConfig;
 use crate::defaults::{self, Operation as PatchOperation};
-use crate::rules::{Kind, Report, Violation, Warning};
+use crate::rules::{Kind, Report, Violation, Warning, codes};
 
 /// What is being done to an object, as the API server writes it. Extensions are asked about the first two only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -331,7 +331,7 @@ fn lay_over(patch: &[PatchOperation], object: &mut Value) -> Result<(), Failure>
 
 /// What the user reads where an extension has no answer.
 fn without_answer(extension: &dyn Extension, failure: &Failure) -> Report {
-    let code = "extension-failed".into();
+    let code = codes::EXTENSION_FAILED.into();
     let name = extension.name();
     match extension.failure_policy() {
         FailurePolicy::Closed => Report {

@@ -2,13 +2,20 @@
 
 use std::fmt::Write as _;
 
+use super::codes::{self, Code};
 use super::table::{Kind, Rule, Severity, all, rule};
 use crate::nearest::nearest;
 
-/// Everything there is to know about the rule of `code`; `None` where there is no such rule.
+/// Everything there is to know about `code`; `None` where there is no such code.
 #[must_use]
 pub fn explain(code: &str) -> Option<String> {
-    let rule = rule(code)?;
+    let Some(rule) = rule(code) else {
+        return codes::ALL
+            .iter()
+            .find(|known| known.code == code)
+            .map(explain_code)
+            .or_else(|| codes::of_own_rule(code));
+    };
     Some(format!(
         "{code}: {}\n\n{}.\n\nWhy:    {}.\nFix:    {}.\nKinds:  {}\nSince:  {}\n{}",
         severity(rule),
@@ -28,17 +35,35 @@ pub fn explain(code: &str) -> Option<String> {
     ))
 }
 
+fn explain_code(known: &Code) -> String {
+    format!(
+        "{}: {}\n\n{}.\n\nWhy:    {}.\nFix:    {}.\n",
+        known.code,
+        known.severity,
+        known.what,
+        known.why,
+        capitalized(known.fix)
+    )
+}
+
+/// Every code there is an explanation of.
+fn every_code() -> impl Iterator<Item = &'static str> {
+    all()
+        .map(|rule| rule.code)
+        .chain(codes::ALL.iter().map(|known| known.code))
+}
+
 /// Codes that somebody who wrote `code` may have meant: the nearest one, and those that hold the same words.
 #[must_use]
 pub fn suggestions(code: &str) -> Vec<&'static str> {
     let code = code.to_lowercase();
-    let nearest = nearest(&code, all().map(|rule| rule.code));
+    let nearest = nearest(&code, every_code());
     let words: Vec<&str> = code.split(['-', '_', ' ']).filter(|word| word.len() > 2).collect();
-    let mut others: Vec<(usize, &'static str)> = all()
-        .filter(|rule| Some(rule.code) != nearest)
-        .map(|rule| {
-            let same = rule.code.split('-').filter(|part| words.contains(part)).count();
-            (same, rule.code)
+    let mut others: Vec<(usize, &'static str)> = every_code()
+        .filter(|code| Some(*code) != nearest)
+        .map(|code| {
+            let same = code.split('-').filter(|part| words.contains(part)).count();
+            (same, code)
         })
         .filter(|(same, _)| *same > 0)
         .collect();
@@ -89,6 +114,12 @@ pub fn markdown() -> String {
             let _ = writeln!(text, "- Kinds: {}", kinds(rule));
             let _ = writeln!(text, "- Since: {}\n", rule.since);
         }
+    }
+    text.push_str("## Other codes\n\nCodes of policies, plugins and their own failures; a rule of a policy has `policy/<policy>/<rule>`.\n\n");
+    for known in codes::ALL {
+        let _ = writeln!(text, "### {}\n", known.code);
+        let _ = writeln!(text, "{}.\n{}.\n", markdown_text(known.what), markdown_text(known.why));
+        let _ = writeln!(text, "- Fix: {}.\n", markdown_text(known.fix));
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
@@ -153,6 +184,62 @@ mod tests {
             assert_eq!(text.contains("Off:"), rule.severity == Severity::Warn);
         }
         assert_eq!(explain("no-such-rule"), None);
+    }
+
+    #[test]
+    fn every_other_code_is_explained_and_is_that_of_no_rule() {
+        for known in codes::ALL {
+            assert!(rule(known.code).is_none(), "{}", known.code);
+            let text = explain(known.code).unwrap();
+            for part in [known.code, known.severity, known.what, known.why] {
+                assert!(text.contains(part), "{text}");
+            }
+            assert!(markdown().contains(&format!("### {}\n", known.code)));
+        }
+        assert!(suggestions("policy-invalidd").contains(&codes::POLICY_INVALID));
+    }
+
+    #[rstest]
+    #[case("policy/house/image", "kubectl get clusterflinkpolicy house -o yaml")]
+    #[case("namespace-policy/house/image", "kubectl get flinkpolicy house -o yaml")]
+    #[case("company/own-registry", "the plugin company")]
+    fn rules_of_others_are_said_to_be_so(#[case] code: &str, #[case] expected: &str) {
+        let text = explain(code).unwrap();
+        assert!(text.contains(expected), "{text}");
+    }
+
+    /// Every code that stands in the sources as a finding's has an explanation.
+    #[test]
+    fn no_source_gives_a_code_that_is_not_explained() {
+        let mut tried = 0;
+        for folder in ["shared", "policies", "plugins", "webhook", "controller", "cli"] {
+            let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+            let mut folders = vec![root.join("src")];
+            while let Some(folder) = folders.pop() {
+                for entry in std::fs::read_dir(folder).unwrap() {
+                    let path = entry.unwrap().path();
+                    if path.is_dir() {
+                        folders.push(path);
+                        continue;
+                    }
+                    let text = std::fs::read_to_string(&path).unwrap_or_default();
+                    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                    let is_test =
+                        path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
+                    for line in code.lines().filter(|_| !is_test) {
+                        let line = line.trim_start();
+                        let written = ["code: \"", "let code = \""]
+                            .iter()
+                            .find_map(|start| line.strip_prefix(start));
+                        if let Some((code, _)) = written.and_then(|written| written.split_once('"')) {
+                            tried += 1;
+                            assert!(explain(code).is_some(), "{}: {code}", path.display());
+                        }
+                    }
+                }
+            }
+        }
+        assert!(tried > 90, "{tried}");
     }
 
     #[test]

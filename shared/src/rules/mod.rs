@@ -11,6 +11,7 @@
 pub mod autoscaler;
 pub mod blue_green;
 pub mod change;
+pub mod codes;
 pub mod configuration;
 pub mod disabled;
 mod fields;

@@ -6,8 +6,8 @@ use super::table::{CLUSTERS, Check, Rule, SESSION_JOBS, Severity};
 use crate::api::{KubernetesMode, Quantity, ResourceRequirements};
 use crate::config::options::{
     AUTOSCALER_ENABLED, CONTAINER_IMAGE, CONTAINER_IMAGE_PULL_POLICY, EXECUTION_TARGET, HA_CLUSTER_ID,
-    JOB_MANAGER_PROCESS_MEMORY, JOB_MANAGER_REPLICAS, PARALLELISM_DEFAULT, SCHEDULER_MODE, SERVICE_ACCOUNT,
-    TASK_MANAGER_PROCESS_MEMORY, TASK_SLOTS,
+    JOB_MANAGER_MEMORY_LIMIT_FACTOR, JOB_MANAGER_PROCESS_MEMORY, JOB_MANAGER_REPLICAS, PARALLELISM_DEFAULT,
+    SCHEDULER_MODE, SERVICE_ACCOUNT, TASK_MANAGER_MEMORY_LIMIT_FACTOR, TASK_MANAGER_PROCESS_MEMORY, TASK_SLOTS,
 };
 use crate::config::{FlinkConfig, is_sensitive_key, parse_memory_flink_then_kubernetes};
 
@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
         code: "memory-limit-unused",
         kinds: CLUSTERS,
         severity: Severity::Warn,
-        what: "The memory limit is not more than half as much again as the request",
+        what: "The memory limit is not more than half as much again as the request, whether written or made by a limit-factor",
         why: "Flink sizes its process by the request, so what lies above it is never used",
         fix: "set request and limit to the same amount",
         since: "0.1",
@@ -93,11 +93,33 @@ const HARMLESS_ENDS: [&str; 10] = [
 fn limits_are_near_requests(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     let (jm, tm) = (subject.spec.job_manager.as_ref(), subject.spec.task_manager.as_ref());
     let components = [
-        ("jobManager", "JobManager", jm.and_then(|jm| jm.resources.as_ref())),
-        ("taskManager", "TaskManager", tm.and_then(|tm| tm.resources.as_ref())),
+        (
+            "jobManager",
+            "JobManager",
+            jm.and_then(|jm| jm.resources.as_ref()),
+            &JOB_MANAGER_MEMORY_LIMIT_FACTOR,
+        ),
+        (
+            "taskManager",
+            "TaskManager",
+            tm.and_then(|tm| tm.resources.as_ref()),
+            &TASK_MANAGER_MEMORY_LIMIT_FACTOR,
+        ),
     ];
-    for (field, name, resources) in components {
+    for (field, name, resources, factor) in components {
         let Some((request, limit)) = resources.and_then(memory_of) else {
+            // What the administrator sets is not the user's to mend.
+            let written = subject.written.as_ref().ok().filter(|written| written.is_set(factor));
+            if let Some(times) = written
+                .and_then(|written| setting(written, factor))
+                .filter(|times| *times > 1.5)
+            {
+                findings.add_with_fix(
+                    subject.config_path(factor.key),
+                    format!("the {name} never uses more memory than its request, and its limit is {times} times that"),
+                    "remove the key",
+                );
+            }
             continue;
         };
         if limit.bytes() / 3 > request.bytes() / 2 {

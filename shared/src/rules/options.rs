@@ -68,7 +68,7 @@ pub(super) const RULES: &[Rule] = &[
         why: DEPRECATED_WHY,
         fix: DEPRECATED_FIX,
         since: "0.1",
-        check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, deprecated)),
+        check: Check::SessionJob(|subject, findings| on_session_job(subject, findings, deprecated_of_job)),
     },
     Rule {
         code: "config-version",
@@ -300,6 +300,20 @@ fn deprecated(written: &FlinkConfig, &Key { key, of }: &Key<'_>) -> Option<Judge
             format!("write {} instead", keys.join(" and ")),
         ),
     })
+}
+
+/// A session job has no field that wins over old spellings of the cluster's name: `config-overwritten` speaks of clusters.
+fn deprecated_of_job(written: &FlinkConfig, key: &Key<'_>) -> Option<Judgement> {
+    if HA_CLUSTER_ID.aliases.contains(&key.key) {
+        return Some((
+            format!(
+                "this key is an old spelling of {}, and has no effect: the job runs in the cluster that deploymentName says",
+                HA_CLUSTER_ID.key
+            ),
+            "remove the key".to_owned(),
+        ));
+    }
+    deprecated(written, key)
 }
 
 fn other_version(_: &FlinkConfig, key: &Key<'_>) -> Option<Judgement> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::report::Findings;
 use super::subject::Deployment;
 use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
-use super::{fields, image, shape};
+use super::{fields, image, resources, shape};
 use crate::config::Amount;
 use crate::nearest::nearest;
 
@@ -370,16 +370,45 @@ fn main_container_has_no_amounts(subject: &Deployment<'_>, findings: &mut Findin
             for section in ["requests", "limits"] {
                 let amounts = container.get("resources").and_then(|resources| resources.get(section));
                 for name in ["cpu", "memory"] {
-                    if amounts.is_some_and(|amounts| amounts.get(name).is_some()) {
-                        findings.add(
-                            format!("{path}.resources.{section}.{name}"),
-                            format!("Flink overwrites the {name} of its own container"),
-                        );
-                    }
+                    let Some(written) = amounts.and_then(|amounts| amounts.get(name)) else {
+                        continue;
+                    };
+                    let far = (name == "memory")
+                        .then(|| far_from_flinks(subject, &template, written))
+                        .flatten();
+                    let message = match far {
+                        Some(far) => far,
+                        None => format!("Flink overwrites the {name} of its own container"),
+                    };
+                    findings.add(format!("{path}.resources.{section}.{name}"), message);
                 }
             }
         }
     }
+}
+
+/// What pods of `template` get instead of `written` memory, where one is more than half as much again as the other.
+fn far_from_flinks(subject: &Deployment<'_>, template: &Written<'_>, written: &Value) -> Option<String> {
+    let text = quantity_text(written)?;
+    let amount = u128::from(text.parse::<Amount>().ok()?.ceil()?);
+    let gets: Vec<String> = resources::process_sizes(subject)
+        .into_iter()
+        .filter(|(name, _)| match *name {
+            "JobManager" => !template.path.ends_with("taskManager.podTemplate"),
+            _ => !template.path.ends_with("jobManager.podTemplate"),
+        })
+        .filter_map(|(name, size)| {
+            let size = size?;
+            let bytes = u128::from(size.bytes());
+            (amount * 2 > bytes * 3 || bytes * 2 > amount * 3).then(|| format!("{name} {}Mi", size.mebibytes()))
+        })
+        .collect();
+    (!gets.is_empty()).then(|| {
+        format!(
+            "the container gets Flink's process memory ({}), not {text}",
+            gets.join(", ")
+        )
+    })
 }
 
 #[cfg(test)]

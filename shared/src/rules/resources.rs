@@ -137,8 +137,8 @@ struct Component<'a> {
     replicas: Option<i32>,
     /// The option that the memory size goes into.
     process_memory: &'static str,
-    /// Flink's memory model.
-    model: fn(&FlinkConfig) -> Result<(), MemoryError>,
+    /// Size of the process by Flink's memory model.
+    model: fn(&FlinkConfig) -> Result<MemorySize, MemoryError>,
 }
 
 fn components<'a>(subject: &Deployment<'a>) -> [Component<'a>; 2] {
@@ -151,7 +151,7 @@ fn components<'a>(subject: &Deployment<'a>) -> [Component<'a>; 2] {
             resources: jm.and_then(|c| c.resources.as_ref()),
             replicas: jm.and_then(|c| c.replicas),
             process_memory: JOB_MANAGER_PROCESS_MEMORY.key,
-            model: |config| memory::job_manager(config).map(|_| ()),
+            model: |config| memory::job_manager(config).map(|memory| memory.total_process()),
         },
         Component {
             name: "TaskManager",
@@ -160,7 +160,7 @@ fn components<'a>(subject: &Deployment<'a>) -> [Component<'a>; 2] {
             resources: tm.and_then(|c| c.resources.as_ref()),
             replicas: tm.and_then(|c| c.replicas),
             process_memory: TASK_MANAGER_PROCESS_MEMORY.key,
-            model: |config| memory::task_manager(config).map(|_| ()),
+            model: |config| memory::task_manager(config).map(|memory| memory.total_process()),
         },
     ]
 }
@@ -201,24 +201,33 @@ impl Component<'_> {
     }
 
     /// What Flink's memory model says of `config`; `None` where the size cannot be read, which is refused elsewhere.
-    fn memory_error(&self, config: &FlinkConfig) -> Option<MemoryError> {
+    fn process_size(&self, config: &FlinkConfig) -> Option<Result<MemorySize, MemoryError>> {
         let Some((_, text)) = self.memory() else {
-            return (self.model)(config).err();
+            return Some((self.model)(config));
         };
         let size = parse_memory_flink_then_kubernetes(text)
             .ok()
             .filter(|size| *size > MemorySize::ZERO)?;
         let mut config = config.clone();
         config.set(self.process_memory, size.to_string());
-        (self.model)(&config).err()
+        Some((self.model)(&config))
     }
+}
+
+/// Memory of the processes of JobManager and TaskManager, which are the sizes of their containers; none where there is no
+/// such size, which is refused elsewhere.
+pub(super) fn process_sizes(subject: &Deployment<'_>) -> [(&'static str, Option<MemorySize>); 2] {
+    components(subject).map(|component| {
+        let size = component.process_size(&subject.config);
+        (component.name, size.and_then(Result::ok))
+    })
 }
 
 /// The components of which Flink's memory model says something. Worked out once for the rules that ask.
 fn memory_errors<'s>(subject: &'s Deployment<'_>) -> impl Iterator<Item = (Component<'s>, &'s MemoryError)> {
     let errors = subject
         .memory_errors
-        .get_or_init(|| components(subject).map(|component| component.memory_error(&subject.config)));
+        .get_or_init(|| components(subject).map(|component| component.process_size(&subject.config)?.err()));
     let of_component = components(subject).into_iter().zip(errors);
     of_component.filter_map(|(component, error)| Some((component, error.as_ref()?)))
 }

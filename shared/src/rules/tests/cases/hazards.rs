@@ -27,6 +27,26 @@ pub(super) fn capacity(table: &mut Table) {
         .spec(
             &json!({ "jobManager": { "resource": null, "resources": { "limits": { "memory": "4Gi" } } } }),
             &[],
+        )
+        .spec(
+            &json!({ "flinkConfiguration": { "kubernetes.taskmanager.memory.limit-factor": "2.0" } }),
+            &["spec.flinkConfiguration[kubernetes.taskmanager.memory.limit-factor]"],
+        )
+        .spec(
+            &json!({ "flinkConfiguration": { "kubernetes.jobmanager.memory.limit-factor": "1.51" } }),
+            &["spec.flinkConfiguration[kubernetes.jobmanager.memory.limit-factor]"],
+        )
+        .spec(
+            &json!({ "flinkConfiguration": { "kubernetes.jobmanager.memory.limit-factor": "1.5" } }),
+            &[],
+        )
+        // Request and limit of the spec make the factor.
+        .spec(
+            &json!({
+                "flinkConfiguration": { "kubernetes.taskmanager.memory.limit-factor": "2.0" },
+                "taskManager": { "resource": null, "resources": { "requests": { "memory": "2Gi" }, "limits": { "memory": "2Gi" } } },
+            }),
+            &[],
         );
     let slots = |slots: &str, parallelism: Value| {
         json!({

@@ -109,6 +109,15 @@ fn spellings(table: &mut Table) {
     table.rule("job-config-deprecated", Kind::FlinkSessionJob).spec(
         &json!({ "flinkConfiguration": { "pipeline.operator-chaining": "false" } }),
         &["spec.flinkConfiguration[pipeline.operator-chaining]"],
+    )
+    // The key itself is forbidden; its old spellings always did nothing.
+    .spec(
+        &json!({ "flinkConfiguration": { "high-availability.zookeeper.path.namespace": "/x" } }),
+        &["spec.flinkConfiguration[high-availability.zookeeper.path.namespace]"],
+    )
+    .spec(
+        &json!({ "deploymentName": "elsewhere", "flinkConfiguration": { "recovery.zookeeper.path.namespace": "/x" } }),
+        &["spec.flinkConfiguration[recovery.zookeeper.path.namespace]"],
     );
 }
 

@@ -96,6 +96,26 @@ pub(super) fn pods(table: &mut Table) {
                 "spec.podTemplate.spec.containers[0].resources.requests.memory",
             ],
         )
+        .spec(
+            &main(json!({ "requests": { "memory": "16Gi" }, "limits": { "memory": "16Gi" } })),
+            &[
+                "spec.podTemplate.spec.containers[0].resources.requests.memory",
+                "spec.podTemplate.spec.containers[0].resources.limits.memory",
+            ],
+        )
+        .spec(
+            &json!({ "taskManager": { "podTemplate": { "spec": { "containers": [
+                { "name": "flink-main-container", "resources": { "requests": { "memory": "256Mi" } } },
+            ] } } } }),
+            &["spec.taskManager.podTemplate.spec.containers[0].resources.requests.memory"],
+        )
+        // Containers beside Flink have their own.
+        .spec(
+            &json!({ "podTemplate": { "spec": { "containers": [
+                { "name": "sidecar", "resources": { "requests": { "cpu": "1", "memory": "16Gi" } } },
+            ] } } }),
+            &[],
+        )
         .spec(&main(json!({ "limits": { "ephemeral-storage": "1Gi" } })), &[]);
 }
 

@@ -1,8 +1,10 @@
 //! Every rule refuses what it is there for, nothing refuses a good object, and nobody is refused for an old mistake.
 
 mod cases;
+
 mod objects;
 mod properties;
+mod upstream;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

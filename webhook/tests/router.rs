@@ -403,13 +403,22 @@ async fn a_mistake_can_be_repaired() {
 
 #[tokio::test]
 async fn a_dry_run_gets_the_same_answer() {
-    for spec in [good_spec(), bad_spec()] {
+    for (spec, allowed) in [(good_spec(), true), (bad_spec(), false)] {
         let wet = create_deployment(&spec);
         let mut dry = wet.clone();
         dry["request"]["dryRun"] = json!(true);
-        let (_, one) = ask(webhook(), post("/validate", wet.to_string())).await;
-        let (_, two) = ask(webhook(), post("/validate", dry.to_string())).await;
-        assert_eq!(one, two);
+        assert_ne!(wet, dry);
+        for path in ["/validate", "/mutate"] {
+            let one = ask(webhook(), post(path, wet.to_string())).await;
+            let two = ask(webhook(), post(path, dry.to_string())).await;
+            assert_eq!(one, two, "{path}");
+            // Two errors are the same answer, too.
+            assert_eq!((one.0, &one.1["uid"]), (StatusCode::OK, &json!(UID)), "{path}");
+            if path == "/validate" {
+                assert_eq!(one.1["allowed"], json!(allowed));
+                assert_eq!(one.1["status"]["details"]["causes"].is_array(), !allowed, "{}", one.1);
+            }
+        }
     }
 }
 

@@ -16,6 +16,34 @@ fn supported() -> impl Iterator<Item = FlinkVersion> {
         .filter(|v| v.is_supported() && *v <= NEWEST)
 }
 
+/// Values that are of the option's type and that Flink refuses all the same: `ranges.tsv` says where.
+const OUT_OF_RANGE: &[(&str, &[&str])] = &[
+    (
+        "execution.checkpointing.timeout",
+        &[
+            "0",
+            "7 ms",
+            "7 milli",
+            "7 millis",
+            "7 millisecond",
+            "7 milliseconds",
+            "7 \u{b5}s",
+            "7 micro",
+            "7 micros",
+            "7 microsecond",
+            "7 microseconds",
+            "7 ns",
+            "7 nano",
+            "7 nanos",
+            "7 nanosecond",
+            "7 nanoseconds",
+        ],
+    ),
+    ("jobmanager.rpc.port", &["0", "-1", "65536"]),
+    ("rest.port", &["0", "-1", "65536"]),
+    ("taskmanager.numberOfTaskSlots", &["0", "-1"]),
+];
+
 #[test]
 fn values_are_judged_as_flink_judges_them() {
     let mut wrong = Vec::new();
@@ -33,6 +61,13 @@ fn values_are_judged_as_flink_judges_them() {
             .is_ok();
             if is_read != (verdict != "no") {
                 wrong.push(format!("{version} {line}"));
+            }
+            // What users get: type and range.
+            let is_out = OUT_OF_RANGE
+                .iter()
+                .any(|(ranged, texts)| *ranged == key && texts.contains(&text.as_str()));
+            if check(key, &text, Some(version)).is_ok() != (verdict != "no" && !is_out) {
+                wrong.push(format!("{version} {line}: type and range"));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What each rule finds, and what it lets pass.
 
 mod autoscaler;
+mod boundaries;
 mod hazards;
 mod options;
 mod other_kinds;
@@ -85,6 +86,11 @@ pub fn cases() -> Vec<Case> {
     other_kinds::session_jobs(&mut table);
     other_kinds::snapshots(&mut table);
     other_kinds::blue_green(&mut table);
+    boundaries::names_and_versions(&mut table);
+    boundaries::switches(&mut table);
+    boundaries::amounts(&mut table);
+    boundaries::jobs(&mut table);
+    boundaries::changes(&mut table);
     table.cases
 }
 

@@ -1,7 +1,7 @@
 //! Every rule refuses what it is there for, nothing refuses a good object, and nobody is refused for an old mistake.
 
 mod cases;
-
+mod everyday;
 mod objects;
 mod properties;
 mod upstream;

@@ -113,7 +113,7 @@ fn in_urls(text: &str, spans: &mut Vec<Range<usize>>) {
 /// What stands between two of `is_end`, with its place.
 fn parts(text: &str, is_end: impl Fn(char) -> bool) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
-    text.split_inclusive(move |c| is_end(c)).map(move |part| {
+    text.split_inclusive(is_end).map(move |part| {
         let begin = at;
         at += part.len();
         (begin, part)
@@ -127,25 +127,22 @@ fn user_info(scheme: &str, rest: &str) -> Option<Range<usize>> {
         return None; // an address of version 6
     }
     let colon = authority.find(':');
-    let end = match authority.rfind('@') {
-        Some(end) => end,
+    let end = if let Some(end) = authority.rfind('@') {
+        end
+    } else {
         // A password with a slash in it that should have been escaped. A port is a number.
-        None => {
-            let behind = &authority[colon? + 1..];
-            if behind.bytes().all(|b| b.is_ascii_digit()) {
-                return None;
-            }
-            rest.rfind('@')?
+        let behind = &authority[colon? + 1..];
+        if behind.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
         }
+        rest.rfind('@')?
     };
-    match colon.filter(|colon| *colon < end) {
-        Some(colon) => Some(colon + 1..end),
-        // abfss://container@account names no user.
-        None => {
-            let scheme = scheme.to_ascii_lowercase();
-            (scheme.ends_with("http") || scheme.ends_with("https")).then_some(0..end)
-        }
+    if let Some(colon) = colon.filter(|colon| *colon < end) {
+        return Some(colon + 1..end);
     }
+    // abfss://container@account names no user.
+    let scheme = scheme.to_ascii_lowercase();
+    (scheme.ends_with("http") || scheme.ends_with("https")).then_some(0..end)
 }
 
 /// Values of parameters such as `token=x` and `sig=x`.

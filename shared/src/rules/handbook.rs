@@ -115,7 +115,7 @@ pub fn markdown() -> String {
             let _ = writeln!(text, "- Since: {}\n", rule.since);
         }
     }
-    text.push_str("## Other codes\n\nCodes of policies, plugins and their own failures; a rule of a policy has `policy/<policy>/<rule>`.\n\n");
+    text.push_str("## Other codes\n\nCodes of policies, plugins and their own failures; a rule of a policy has\n`policy/<policy>/<rule>` or `namespace-policy/<policy>/<rule>`.\n\n");
     for known in codes::ALL {
         let _ = writeln!(text, "### {}\n", known.code);
         let _ = writeln!(text, "{}.\n{}.\n", markdown_text(known.what), markdown_text(known.why));

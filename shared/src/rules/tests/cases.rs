@@ -91,6 +91,9 @@ pub fn cases() -> Vec<Case> {
     boundaries::amounts(&mut table);
     boundaries::jobs(&mut table);
     boundaries::changes(&mut table);
+    boundaries::options(&mut table);
+    boundaries::images_and_jars(&mut table);
+    boundaries::capacity(&mut table);
     table.cases
 }
 

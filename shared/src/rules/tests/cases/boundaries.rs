@@ -272,3 +272,160 @@ pub(super) fn changes(table: &mut Table) {
             &[],
         );
 }
+
+pub(super) fn options(table: &mut Table) {
+    let kind = Kind::FlinkDeployment;
+    table
+        .rule("config-value", kind)
+        .spec(
+            &set("execution.checkpointing.timeout", "9 ms"),
+            &["spec.flinkConfiguration[execution.checkpointing.timeout]"],
+        )
+        .spec(&set("execution.checkpointing.timeout", "10 ms"), &[])
+        .spec(
+            &set("execution.checkpointing.tolerable-failed-checkpoints", "-1"),
+            &["spec.flinkConfiguration[execution.checkpointing.tolerable-failed-checkpoints]"],
+        )
+        .spec(&set("execution.checkpointing.tolerable-failed-checkpoints", "0"), &[])
+        .spec(
+            &set("execution.checkpointing.max-concurrent-checkpoints", "0"),
+            &["spec.flinkConfiguration[execution.checkpointing.max-concurrent-checkpoints]"],
+        )
+        .spec(&set("execution.checkpointing.max-concurrent-checkpoints", "1"), &[])
+        .spec(
+            &set("taskmanager.rpc.port", "6122-6130"),
+            &["spec.flinkConfiguration[taskmanager.rpc.port]"],
+        )
+        .spec(
+            &set("taskmanager.rpc.port", "65536"),
+            &["spec.flinkConfiguration[taskmanager.rpc.port]"],
+        )
+        .spec(&set("taskmanager.rpc.port", "65535"), &[])
+        .spec(
+            &set("kubernetes.jobmanager.cpu.limit-factor", "0.99"),
+            &["spec.flinkConfiguration[kubernetes.jobmanager.cpu.limit-factor]"],
+        )
+        .spec(&set("kubernetes.jobmanager.cpu.limit-factor", "1"), &[])
+        .spec(&set("kubernetes.jobmanager.memory.limit-factor", "1.0"), &[]);
+    table
+        .rule("job-config-value", Kind::FlinkSessionJob)
+        .spec(
+            &set("execution.checkpointing.interval", "10 parsecs"),
+            &["spec.flinkConfiguration[execution.checkpointing.interval]"],
+        )
+        .spec(&set("execution.checkpointing.interval", "1 min"), &[])
+        .spec(
+            &set("execution.checkpointing.timeout", "9 ms"),
+            &["spec.flinkConfiguration[execution.checkpointing.timeout]"],
+        );
+    table.rule("secret-in-configuration", kind);
+    table
+        .spec(
+            &set("fs.x.private-key", "abc"),
+            &["spec.flinkConfiguration[fs.x.private-key]"],
+        )
+        .spec(&set("fs.x.api_key", "abc"), &["spec.flinkConfiguration[fs.x.api_key]"])
+        .spec(
+            &set("fs.x.passphrase", "abc"),
+            &["spec.flinkConfiguration[fs.x.passphrase]"],
+        )
+        .spec(&set("fs.x.private-key.file", "/etc/key"), &[])
+        .spec(&set("s3.secret-key", "$(S3_SECRET)"), &[])
+        .spec(&set("s3.secret-key", "{{ secret }}"), &[]);
+}
+
+pub(super) fn images_and_jars(table: &mut Table) {
+    let kind = Kind::FlinkDeployment;
+    table.rule("image-invalid", kind);
+    for wrong in ["FLINK", "flink: 1.20", "a//b:1", "flink:1.20@sha256:0"] {
+        table.spec(&json!({ "image": wrong }), &["spec.image"]);
+    }
+    for right in [
+        "localhost:5000/flink:1.20",
+        "registry/flink:1.20-scala_2.12-java17",
+        "a.b-c/d_e/f:1",
+    ] {
+        table.spec(&json!({ "image": right }), &[]);
+    }
+    table
+        .rule("image-pull-policy-unknown", kind)
+        .spec(&json!({ "imagePullPolicy": "Sometimes" }), &["spec.imagePullPolicy"])
+        .spec(&json!({ "imagePullPolicy": "Never" }), &[])
+        .spec(&json!({ "imagePullPolicy": "Always" }), &[]);
+    let jar = |uri: &str| json!({ "job": { "jarURI": uri } });
+    table.rule("jar-uri-invalid", Kind::FlinkSessionJob);
+    for wrong in [
+        "https://repo.example.com/%zz",
+        "https://repo.example.com/%2",
+        "repo.example.com/a.jar",
+    ] {
+        table.spec(&jar(wrong), &["spec.job.jarURI"]);
+    }
+    for right in [
+        "https://repo.example.com/a%20b.jar",
+        "https://repo.example.com:8443/a.jar?x=y",
+    ] {
+        table.spec(&jar(right), &[]);
+    }
+    table.rule("jar-scheme-refused", Kind::FlinkSessionJob);
+    for wrong in [
+        "http://repo.example.com/a.jar",
+        "s3://bucket/a.jar",
+        "local:///opt/a.jar",
+    ] {
+        table.spec(&jar(wrong), &["spec.job.jarURI"]);
+    }
+    table.rule("jar-host-refused", Kind::FlinkSessionJob);
+    for wrong in [
+        "https://localhost/a.jar",
+        "https://127.0.0.1/a.jar",
+        "https://10.0.0.1:8443/a.jar",
+        "https://172.16.0.1/a.jar",
+        "https://172.31.255.255/a.jar",
+        "https://192.168.1.1/a.jar",
+        "https://[::1]/a.jar",
+        "https://user@10.0.0.1/a.jar",
+        "https://2130706433/a.jar",
+    ] {
+        table.spec(&jar(wrong), &["spec.job.jarURI"]);
+    }
+    for right in [
+        "https://172.32.0.1/a.jar",
+        "https://8.8.8.8/a.jar",
+        "https://10.example.com/a.jar",
+    ] {
+        table.spec(&jar(right), &[]);
+    }
+}
+
+pub(super) fn capacity(table: &mut Table) {
+    let kind = Kind::FlinkDeployment;
+    let replicas = |replicas: i32, parallelism: i32| json!({ "taskManager": { "replicas": replicas }, "job": { "parallelism": parallelism } });
+    table
+        .rule("parallelism-overridden", kind)
+        .spec(&replicas(1, 1), &["spec.job.parallelism"])
+        .spec(&replicas(1, 3), &["spec.job.parallelism"])
+        .spec(&replicas(2, 4), &[])
+        .spec(&replicas(2, 5), &["spec.job.parallelism"]);
+    table.rule("slots-unused", kind).spec(
+        &json!({ "job": { "parallelism": 1 } }),
+        &["spec.flinkConfiguration[taskmanager.numberOfTaskSlots]"],
+    );
+    table
+        .rule("config-overwritten", kind)
+        .spec(&set("kubernetes.container.image.pull-policy", "Always"), &[])
+        .spec(
+            &json!({
+                "imagePullPolicy": "Never",
+                "flinkConfiguration": { "kubernetes.container.image.pull-policy": "Always" },
+            }),
+            &["spec.flinkConfiguration[kubernetes.container.image.pull-policy]"],
+        )
+        .spec(
+            &json!({
+                "imagePullPolicy": "Never",
+                "flinkConfiguration": { "kubernetes.container.image.pull-policy": "Never" },
+            }),
+            &[],
+        );
+}

@@ -75,6 +75,12 @@ pub(super) fn pods(table: &mut Table) {
             &container(json!({ "image": "registry.example.com:5000/a/b:latest" })),
             &[],
         );
+    main_container(table);
+}
+
+fn main_container(table: &mut Table) {
+    let kind = Kind::FlinkDeployment;
+    let pod = |spec: Value| json!({ "podTemplate": { "spec": spec } });
     table
         .rule("pod-template-main-container", kind)
         .spec(

@@ -18,7 +18,7 @@ pub struct View {
     pub ca_bundle: Option<Arc<[u8]>>,
     /// Why the source could not do its work at the last try. What was served before is served on.
     pub problem: Option<String>,
-    /// Why the certificate is not renewed though it is due.
+    /// Why the certificate is not renewed though it is due, or another one in the Secret not served.
     pub held_back: Option<String>,
 }
 
@@ -66,6 +66,17 @@ impl Current {
         });
     }
 
+    /// Has these CAs trusted; what is served stays, and where nothing is, nothing is yet.
+    pub fn announce(&self, ca_bundle: &str) {
+        self.0.send_if_modified(|view| {
+            let changed = view.ca_bundle.as_deref() != Some(ca_bundle.as_bytes());
+            if changed {
+                view.ca_bundle = Some(Arc::from(ca_bundle.as_bytes()));
+            }
+            changed
+        });
+    }
+
     /// Notes that the source could not do its work. Logged once, when the problem is new.
     pub fn set_problem(&self, problem: &dyn fmt::Display) {
         let text = problem.to_string();
@@ -79,7 +90,7 @@ impl Current {
         });
     }
 
-    /// Notes why the certificate is not renewed though it is due, or that it is no more held back.
+    /// Notes why a certificate is held back, or that none is any more.
     pub fn set_held_back(&self, reason: Option<String>) {
         self.0.send_if_modified(|view| {
             let changed = view.held_back != reason;

@@ -41,6 +41,21 @@ pub enum CertError {
         /// The cert-manager Certificate that writes it.
         certificate: String,
     },
+    /// The serving certificate is no good, and it is too early to sign another.
+    #[error(
+        "Secret {namespace}/{name}: {why}; its CA signs another as soon as every caBundle holds the CA ({reason}). If the \
+         caBundle cannot be written, write the Secret's ca.crt into it"
+    )]
+    NotAnnounced {
+        /// Namespace of the Secret.
+        namespace: String,
+        /// Name of the Secret.
+        name: String,
+        /// What is wrong with the certificate.
+        why: &'static str,
+        /// Why the API server may not trust the CA.
+        reason: String,
+    },
     /// Other replicas kept changing the Secret.
     #[error("Secret {namespace}/{name} changed {attempts} times while this replica tried to write it")]
     Contended {

@@ -2,7 +2,8 @@
 //!
 //! A new CA stands in `ca.crt` beside its predecessor for a while ([`SETTLE`]), and until it was seen in both webhook
 //! configurations, before it signs anything: so the API server trusts it before any replica serves with it. The
-//! predecessor stays in `ca.crt` until it ends.
+//! predecessor stays in `ca.crt` until it ends. The same holds for a certificate that someone else put into the Secret:
+//! its CA is announced before a replica serves with it ([`too_soon`]).
 
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
@@ -10,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use crate::authority::{self, BACKDATE, KeyAndCertificate};
 use crate::ca_bundle::BundleState;
 use crate::error::CertError;
-use crate::pem;
+use crate::pem::{self, Serving};
 
 /// How long a new CA is at least only announced, while its predecessor's certificate is still served: every API server
 /// reads the webhook configurations through a watch of its own.
@@ -49,12 +50,38 @@ pub enum Plan {
         /// When the certificate that is served ends. Then the new CA signs all the same: nobody trusts the old one.
         ends: OffsetDateTime,
     },
+    /// The serving certificate is no good: put back the last one that was; where there is none, sign another, but not
+    /// before the API server trusts the CA.
+    Mend {
+        /// What is wrong with it.
+        why: &'static str,
+        /// Why the API server may not trust the CA.
+        doubt: Option<Doubt>,
+    },
     /// Sign a new serving certificate by the present CA.
     Sign(&'static str),
     /// Put a new CA beside the present one; the serving certificate stays.
     Announce(&'static str),
     /// Start over: nothing of it can be trusted or used.
     Replace(String),
+}
+
+/// Why the API server may not trust a CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// What is wrong with the webhook configurations.
+    pub reason: String,
+    /// Whether they were looked at; at the start nobody knows yet.
+    pub known: bool,
+}
+
+/// A certificate that is not served yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooSoon {
+    /// Why.
+    pub doubt: Doubt,
+    /// When the one that is served ends. Then the other takes its place all the same.
+    pub ends: OffsetDateTime,
 }
 
 /// Decides for `stored`, which shall serve `dns_names`, at `now`, when `bundles` is how the webhook configurations stand.
@@ -67,39 +94,30 @@ pub fn plan(stored: &Stored, dns_names: &[String], bundles: &[BundleState], now:
     if authority.not_after <= now {
         return Plan::Replace("the CA has expired".to_owned());
     }
-    let Ok(serving) = pem::serving(
-        stored.serving.certificate.as_bytes(),
-        stored.serving.key.as_bytes(),
-        "tls.crt",
-    ) else {
-        return Plan::Sign("the serving certificate cannot be read");
+    let all = std::iter::once(&authority).chain(&predecessors);
+    let serving = match fit(stored, all, dns_names, now) {
+        Ok(serving) => serving,
+        Err(Flaw::Ended) => return Plan::Sign("the serving certificate has expired"),
+        Err(Flaw::NoGood(why)) => {
+            let doubt = doubt(bundles, |ca| *ca == authority.certificate);
+            return Plan::Mend { why, doubt };
+        }
     };
-    if serving.not_after <= now {
-        return Plan::Sign("the serving certificate has expired");
-    }
-    if dns_names.iter().any(|name| !serving.dns_names.contains(name)) {
-        return Plan::Sign("the serving certificate is for other DNS names");
-    }
-    let leaf = CertificateDer::from(serving.leaf());
-    let trusted = std::iter::once(&authority)
-        .chain(&predecessors)
-        .any(|ca| ca.not_after > now && pem::is_signed_by(&leaf, &ca.certificate));
-    if !trusted {
-        return Plan::Sign("the serving certificate is signed by another CA");
-    }
     if last_third(authority.not_before, authority.not_after, now) {
         return Plan::Announce("the CA is in the last third of its life");
     }
     let announced_at = authority.not_before + BACKDATE;
     let settled = now - announced_at >= SETTLE || predecessors.is_empty();
     if settled && last_third(serving.not_before, serving.not_after, now) {
-        let proven = pem::is_signed_by(&leaf, &authority.certificate);
-        let mut problems = bundles
-            .iter()
-            .filter_map(|state| state.distrusts(|ca| *ca == authority.certificate));
-        if !proven && let Some(reason) = problems.next() {
-            let ends = serving.not_after;
-            return Plan::Hold { reason, ends };
+        let proven = pem::is_signed_by(&CertificateDer::from(serving.leaf()), &authority.certificate);
+        if !proven && let Some(doubt) = doubt(bundles, |ca| *ca == authority.certificate) {
+            // At the start, when nothing is known of them, nothing is held back yet; it is decided again when they are.
+            return if doubt.known {
+                let (reason, ends) = (doubt.reason, serving.not_after);
+                Plan::Hold { reason, ends }
+            } else {
+                Plan::Keep
+            };
         }
         return Plan::Sign("the serving certificate is in the last third of its life");
     }
@@ -131,7 +149,7 @@ pub fn carry_out(
     now: OffsetDateTime,
 ) -> Result<Option<Stored>, CertError> {
     match plan {
-        Plan::Keep | Plan::Hold { .. } => Ok(None),
+        Plan::Keep | Plan::Hold { .. } | Plan::Mend { doubt: Some(_), .. } => Ok(None),
         Plan::Replace(_) => fresh(dns_names, now).map(Some),
         Plan::Announce(_) => {
             let ca = authority::create(now)?;
@@ -143,7 +161,7 @@ pub fn carry_out(
                 serving: stored.serving.clone(),
             }))
         }
-        Plan::Sign(_) => {
+        Plan::Sign(_) | Plan::Mend { doubt: None, .. } => {
             let certificates = pem::certificates(stored.ca_bundle.as_bytes(), "ca.crt")?;
             let signer = KeyAndCertificate {
                 certificate: pem::encode(certificates.get(..1).unwrap_or_default()),
@@ -157,6 +175,62 @@ pub fn carry_out(
             }))
         }
     }
+}
+
+/// Whether the serving certificate of `stored` can be served for `dns_names` at `now`, by the CAs that stand beside it.
+#[must_use]
+pub fn is_fit(stored: &Stored, dns_names: &[String], now: OffsetDateTime) -> bool {
+    authorities(stored).is_ok_and(|(authority, predecessors)| {
+        fit(stored, std::iter::once(&authority).chain(&predecessors), dns_names, now).is_ok()
+    })
+}
+
+/// Why `next` shall not be served in the place of `last` yet: the API server may not trust its CA. `None` where it may be
+/// served, as well as where `last` is no good any more.
+#[must_use]
+pub fn too_soon(
+    next: &Stored,
+    last: &Stored,
+    dns_names: &[String],
+    bundles: &[BundleState],
+    now: OffsetDateTime,
+) -> Option<TooSoon> {
+    if next.serving == last.serving || !is_fit(last, dns_names, now) {
+        return None;
+    }
+    let (old, new) = (leaf(last)?, leaf(next)?);
+    let signers = |stored: &Stored, leaf: &CertificateDer<'_>| {
+        let mut all = pem::certificates(stored.ca_bundle.as_bytes(), "ca.crt").unwrap_or_default();
+        all.retain(|ca| pem::is_signed_by(leaf, ca));
+        all
+    };
+    // Of the CA of the one that is served: as well trusted as that.
+    if signers(last, &old).iter().any(|ca| pem::is_signed_by(&new, ca)) {
+        return None;
+    }
+    let signers = signers(next, &new);
+    let doubt = doubt(bundles, |ca| signers.iter().any(|signer| signer == ca))?;
+    let (_, ends) = pem::validity(&old).ok()?;
+    Some(TooSoon { doubt, ends })
+}
+
+/// `stored`, and in its `ca.crt` also the CAs that `last`'s serving certificate is trusted by.
+#[must_use]
+pub fn with_cas_of(stored: &Stored, last: &Stored, now: OffsetDateTime) -> Stored {
+    let present = pem::certificates(stored.ca_bundle.as_bytes(), "ca.crt").unwrap_or_default();
+    let missing: Vec<_> = leaf(last)
+        .into_iter()
+        .flat_map(|leaf| {
+            let cas = pem::certificates(unexpired(last, now).as_bytes(), "ca.crt").unwrap_or_default();
+            cas.into_iter().filter(move |ca| pem::is_signed_by(&leaf, ca))
+        })
+        .filter(|ca| !present.contains(ca))
+        .collect();
+    let mut all = stored.clone();
+    if !missing.is_empty() {
+        all.ca_bundle = pem::encode(&present) + &pem::encode(&missing);
+    }
+    all
 }
 
 struct Authority {
@@ -183,6 +257,60 @@ fn authorities(stored: &Stored) -> Result<(Authority, Vec<Authority>), String> {
     all.next()
         .map(|first| (first, all.collect()))
         .ok_or_else(|| "ca.crt is empty".to_owned())
+}
+
+/// What is wrong with a serving certificate.
+enum Flaw {
+    /// It has ended.
+    Ended,
+    /// It cannot be served.
+    NoGood(&'static str),
+}
+
+/// The serving certificate of `stored`, if one of `authorities` signed it and it can be served for `dns_names` at `now`.
+fn fit<'a>(
+    stored: &Stored,
+    authorities: impl Iterator<Item = &'a Authority>,
+    dns_names: &[String],
+    now: OffsetDateTime,
+) -> Result<Serving, Flaw> {
+    let (certificate, key) = (stored.serving.certificate.as_bytes(), stored.serving.key.as_bytes());
+    let Ok(serving) = pem::serving(certificate, key, "tls.crt") else {
+        return Err(Flaw::NoGood("the serving certificate cannot be read"));
+    };
+    let leaf = CertificateDer::from(serving.leaf());
+    let mut signers = authorities
+        .filter(|ca| pem::is_signed_by(&leaf, &ca.certificate))
+        .peekable();
+    // Before its time: where it is not of these CAs, its end says nothing of what the API server trusts.
+    if signers.peek().is_none() {
+        return Err(Flaw::NoGood("the serving certificate is signed by another CA"));
+    }
+    if serving.not_after <= now {
+        return Err(Flaw::Ended);
+    }
+    if dns_names.iter().any(|name| !serving.dns_names.contains(name)) {
+        return Err(Flaw::NoGood("the serving certificate is for other DNS names"));
+    }
+    if signers.all(|ca| ca.not_after <= now) {
+        return Err(Flaw::NoGood("the serving certificate is signed by a CA that has ended"));
+    }
+    Ok(serving)
+}
+
+/// Why a CA that is as `wanted` says may not be trusted; what is known goes first.
+fn doubt(bundles: &[BundleState], wanted: impl Fn(&CertificateDer<'_>) -> bool) -> Option<Doubt> {
+    let doubts = bundles.iter().filter_map(|state| {
+        let known = *state != BundleState::Unknown;
+        state.distrusts(&wanted).map(|reason| Doubt { reason, known })
+    });
+    doubts.max_by_key(|doubt| doubt.known)
+}
+
+/// The serving certificate itself, without its chain.
+fn leaf(stored: &Stored) -> Option<CertificateDer<'static>> {
+    let chain = pem::certificates(stored.serving.certificate.as_bytes(), "tls.crt").ok()?;
+    chain.into_iter().next()
 }
 
 fn unexpired(stored: &Stored, now: OffsetDateTime) -> String {

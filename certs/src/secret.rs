@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::future::{pending, select_all};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -24,7 +25,7 @@ use crate::clock::Clock;
 use crate::current::Current;
 use crate::error::{ApiError, CertError};
 use crate::pem;
-use crate::plan::{self, Plan, Stored};
+use crate::plan::{self, Plan, Stored, TooSoon};
 
 /// Type of the Secret, as cert-manager writes it.
 const SECRET_TYPE: &str = "kubernetes.io/tls";
@@ -57,7 +58,7 @@ pub struct SecretSource {
     current: Current,
     clock: Clock,
     bundles: Vec<watch::Receiver<BundleState>>,
-    /// What this replica serves with; written back when someone deletes the Secret.
+    /// What this replica serves with; written back when someone deletes or damages the Secret.
     last: Arc<Mutex<Option<Stored>>>,
 }
 
@@ -84,17 +85,20 @@ impl SecretSource {
         self
     }
 
-    /// How the webhook configurations stand: a new CA signs nothing before all of them hold it.
+    /// How the webhook configurations stand: a new CA signs nothing before all of them hold it, and no certificate of it is
+    /// served.
     #[must_use]
     pub fn with_bundles(mut self, bundles: Vec<watch::Receiver<BundleState>>) -> Self {
         self.bundles = bundles;
         self
     }
 
-    /// Keeps the Secret for ever: at each change of it, and by the wall clock. Never ends.
+    /// Keeps the Secret for ever: at each change of it or of how the webhook configurations stand, and by the wall clock.
+    /// Never ends.
     pub async fn run(self) {
         let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
         let mut changes = Box::pin(watcher::watcher(self.api.clone(), config));
+        let mut bundles = self.bundles.clone();
         let mut pause = RETRY.0;
         loop {
             let next = match self.reconcile().await {
@@ -112,19 +116,20 @@ impl SecretSource {
             };
             let wake = tokio::time::sleep(next);
             tokio::pin!(wake);
+            let mut watching = true;
             loop {
                 tokio::select! {
                     () = &mut wake => break,
-                    event = changes.next() => match event {
+                    () = changed(&mut bundles) => break,
+                    event = changes.next(), if watching => match event {
                         Some(Ok(watcher::Event::Apply(_) | watcher::Event::Delete(_) | watcher::Event::InitDone)) => break,
                         Some(Ok(_)) => {}
                         // The watch is not needed to serve; the clock above looks again.
                         Some(Err(error)) => {
                             tracing::debug!("watching Secret {}/{}: {error}", self.namespace, self.name);
-                            wake.as_mut().await;
-                            break;
+                            watching = false;
                         }
-                        None => { wake.as_mut().await; break; }
+                        None => watching = false,
                     },
                 }
             }
@@ -139,12 +144,12 @@ impl SecretSource {
         for _ in 0..ATTEMPTS {
             let found = self.api.get_opt(&self.name).await.map_err(|e| self.failed("get", e))?;
             let now = self.clock.now();
-            let (wanted, written) = match &found {
+            let (wanted, written, plan) = match &found {
                 None => {
                     tracing::info!("Secret {}/{} is absent", self.namespace, self.name);
                     let stored = self.start_over(now)?;
                     let written = self.create(&stored).await?;
-                    (stored, written)
+                    (stored, written, Plan::Keep)
                 }
                 Some(secret) => {
                     self.refuse_foreign(secret)?;
@@ -153,23 +158,13 @@ impl SecretSource {
                         Some(stored) => self.plan(stored, now),
                         None => Plan::Replace(format!("{TLS_CRT}, {TLS_KEY}, {CA_CRT} or {CA_KEY} is missing")),
                     };
-                    self.log(&plan, now);
-                    let next = match (&plan, &stored) {
-                        (Plan::Replace(_), _) | (_, None) => Some(self.start_over(now)?),
-                        (_, Some(stored)) => plan::carry_out(&plan, stored, &self.dns_names, now)?,
-                    };
-                    match (next, stored) {
-                        (Some(next), _) => {
-                            let written = self.replace(secret, &next).await?;
-                            (next, written)
-                        }
-                        (None, Some(stored)) => (stored, true),
-                        (None, None) => continue,
-                    }
+                    let wanted = self.follow(&plan, stored.as_ref(), now)?;
+                    let written = stored.as_ref() == Some(&wanted) || self.replace(secret, &wanted).await?;
+                    (wanted, written, plan)
                 }
             };
             if written {
-                return self.serve(&wanted);
+                return self.serve(&wanted, &plan, now);
             }
         }
         Err(CertError::Contended {
@@ -179,17 +174,89 @@ impl SecretSource {
         })
     }
 
+    fn bundles(&self) -> Vec<BundleState> {
+        self.bundles.iter().map(|state| state.borrow().clone()).collect()
+    }
+
     fn plan(&self, stored: &Stored, now: OffsetDateTime) -> Plan {
-        let bundles: Vec<_> = self.bundles.iter().map(|state| state.borrow().clone()).collect();
-        plan::plan(stored, &self.dns_names, &bundles, now)
+        plan::plan(stored, &self.dns_names, &self.bundles(), now)
+    }
+
+    fn last(&self) -> Option<Stored> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the Secret shall hold after `plan`.
+    fn follow(&self, plan: &Plan, stored: Option<&Stored>, now: OffsetDateTime) -> Result<Stored, CertError> {
+        let (namespace, name) = (&self.namespace, &self.name);
+        if let Plan::Replace(why) = plan {
+            tracing::warn!("Secret {namespace}/{name} cannot be used: {why}");
+        }
+        let Some(stored) = stored.filter(|_| !matches!(plan, Plan::Replace(_))) else {
+            return self.start_over(now);
+        };
+        if let Some(back) = self.put_back(stored, now) {
+            tracing::warn!("Secret {namespace}/{name}: writing back the certificate that it held");
+            return Ok(back);
+        }
+        match plan {
+            Plan::Mend {
+                why,
+                doubt: Some(doubt),
+            } => {
+                self.current.announce(&stored.ca_bundle);
+                self.current.set_held_back(None);
+                return Err(CertError::NotAnnounced {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                    why,
+                    reason: doubt.reason.clone(),
+                });
+            }
+            Plan::Sign(why) | Plan::Mend { why, .. } => {
+                tracing::info!("Secret {namespace}/{name}: signing a new certificate: {why}");
+            }
+            Plan::Announce(why) => tracing::info!("Secret {namespace}/{name}: adding a new CA: {why}"),
+            Plan::Keep | Plan::Hold { .. } | Plan::Replace(_) => {}
+        }
+        let next = plan::carry_out(plan, stored, &self.dns_names, now)?;
+        Ok(self.with_own_cas(next.unwrap_or_else(|| stored.clone()), now))
+    }
+
+    /// `stored` with the last good certificate, if its own is none and this replica holds one.
+    fn put_back(&self, stored: &Stored, now: OffsetDateTime) -> Option<Stored> {
+        let last = self.last()?;
+        if plan::is_fit(stored, &self.dns_names, now) {
+            return None;
+        }
+        let back = Stored {
+            serving: last.serving.clone(),
+            ..plan::with_cas_of(stored, &last, now)
+        };
+        plan::is_fit(&back, &self.dns_names, now).then_some(back)
+    }
+
+    /// `wanted`; where it is too soon to serve it, with the CAs of what is served on, so that those stay announced, by all
+    /// replicas alike.
+    fn with_own_cas(&self, wanted: Stored, now: OffsetDateTime) -> Stored {
+        match self.too_soon(&wanted, now) {
+            Some((last, _)) => plan::with_cas_of(&wanted, &last, now),
+            None => wanted,
+        }
+    }
+
+    /// What is served on for now, and why `wanted` is not.
+    fn too_soon(&self, wanted: &Stored, now: OffsetDateTime) -> Option<(Stored, TooSoon)> {
+        let last = self.last()?;
+        let found = plan::too_soon(wanted, &last, &self.dns_names, &self.bundles(), now)?;
+        Some((last, found))
     }
 
     /// For a Secret that is gone or no good: what is served now, or what follows on it, so that nobody notices; all new
     /// where that is none or no good.
     fn start_over(&self, now: OffsetDateTime) -> Result<Stored, CertError> {
         let (namespace, name) = (&self.namespace, &self.name);
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(last) = last {
+        if let Some(last) = self.last() {
             let plan = self.plan(&last, now);
             if !matches!(plan, Plan::Replace(_)) {
                 tracing::warn!("Secret {namespace}/{name}: writing back what it held");
@@ -200,42 +267,36 @@ impl SecretSource {
         plan::fresh(&self.dns_names, now)
     }
 
-    fn log(&self, plan: &Plan, now: OffsetDateTime) {
-        let (namespace, name) = (&self.namespace, &self.name);
-        let held = match plan {
-            // With the days that are left, so that it is told once a day.
-            Plan::Hold { reason, ends } => Some(format!(
-                "the new CA signs nothing until every caBundle holds it ({reason}); the certificate of its predecessor \
-                 is served on, for {} days",
-                (*ends - now).whole_days()
-            )),
-            _ => None,
-        };
-        if let (Some(text), Plan::Hold { ends, .. }) = (&held, plan)
-            && self.current.view().held_back != held
-        {
-            if *ends - now < URGENT {
-                tracing::error!("Secret {namespace}/{name}: {text}");
-            } else {
-                tracing::warn!("Secret {namespace}/{name}: {text}");
-            }
-        }
-        self.current.set_held_back(held);
-        match plan {
-            Plan::Keep | Plan::Hold { .. } => {}
-            Plan::Sign(why) => tracing::info!("Secret {namespace}/{name}: signing a new certificate: {why}"),
-            Plan::Announce(why) => tracing::info!("Secret {namespace}/{name}: adding a new CA: {why}"),
-            Plan::Replace(why) => tracing::warn!("Secret {namespace}/{name} cannot be used: {why}"),
-        }
-    }
-
-    fn serve(&self, stored: &Stored) -> Result<(), CertError> {
+    fn serve(&self, stored: &Stored, plan: &Plan, now: OffsetDateTime) -> Result<(), CertError> {
         let origin = format!("Secret {}/{}", self.namespace, self.name);
         let serving = pem::serving(
             stored.serving.certificate.as_bytes(),
             stored.serving.key.as_bytes(),
             &origin,
         )?;
+        if let Some((last, TooSoon { doubt, ends })) = self.too_soon(stored, now) {
+            // Where a caBundle changed since the Secret was written, the next pass comes at once and adds what is missing.
+            if plan::with_cas_of(stored, &last, now) == *stored {
+                self.current.announce(&stored.ca_bundle);
+            }
+            let text = format!(
+                "its certificate is of a CA that not every caBundle holds ({}); the one before is served on",
+                doubt.reason
+            );
+            self.tell_held_back(doubt.known.then_some((text, ends)).as_ref(), now);
+            return Ok(());
+        }
+        let held = match plan {
+            Plan::Hold { reason, ends } => Some((
+                format!(
+                    "the new CA signs nothing until every caBundle holds it ({reason}); the certificate of its predecessor \
+                     is served on"
+                ),
+                *ends,
+            )),
+            _ => None,
+        };
+        self.tell_held_back(held.as_ref(), now);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(stored.clone());
         let view = self.current.view();
         let same = view
@@ -251,6 +312,23 @@ impl SecretSource {
         );
         self.current.set(serving, Some(stored.ca_bundle.clone().into_bytes()));
         Ok(())
+    }
+
+    /// Tells what is held back and when what is served ends, each once a day.
+    fn tell_held_back(&self, held: Option<&(String, OffsetDateTime)>, now: OffsetDateTime) {
+        let (namespace, name) = (&self.namespace, &self.name);
+        // With the days that are left, so that it is a new text every day.
+        let text = held.map(|(text, ends)| format!("{text}, for {} days", (*ends - now).whole_days()));
+        if let (Some(text), Some((_, ends))) = (&text, held)
+            && self.current.view().held_back.as_ref() != Some(text)
+        {
+            if *ends - now < URGENT {
+                tracing::error!("Secret {namespace}/{name}: {text}");
+            } else {
+                tracing::warn!("Secret {namespace}/{name}: {text}");
+            }
+        }
+        self.current.set_held_back(text);
     }
 
     fn refuse_foreign(&self, secret: &Secret) -> Result<(), CertError> {
@@ -325,6 +403,21 @@ impl SecretSource {
             source: Box::new(source),
         }
     }
+}
+
+/// Returns when one of `bundles` stands otherwise than before; never where nobody looks at them any more.
+async fn changed(bundles: &mut [watch::Receiver<BundleState>]) {
+    if bundles.is_empty() {
+        return pending().await;
+    }
+    let changes = bundles.iter_mut().map(|state| {
+        Box::pin(async move {
+            if state.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        })
+    });
+    select_all(changes).await;
 }
 
 fn data(stored: &Stored) -> BTreeMap<String, ByteString> {

@@ -21,6 +21,8 @@ fn word(plan: &Plan) -> &'static str {
     match plan {
         Plan::Keep => "keep",
         Plan::Hold { .. } => "hold",
+        Plan::Mend { doubt: None, .. } => "mend",
+        Plan::Mend { .. } => "wait",
         Plan::Sign(_) => "sign",
         Plan::Announce(_) => "announce",
         Plan::Replace(_) => "replace",
@@ -71,6 +73,7 @@ fn for_years_there_is_always_a_certificate_that_the_previous_bundle_trusts_too()
                 Plan::Sign(_) => signed += 1,
                 Plan::Announce(_) => announced += 1,
                 Plan::Keep | Plan::Hold { .. } => {}
+                Plan::Mend { why, .. } => panic!("day {now}: {why}"),
                 Plan::Replace(why) => panic!("day {now}: {why}"),
             }
             if let Some(next) = carry_out(&plan, &stored, &names(), at).unwrap() {
@@ -150,7 +153,8 @@ type Standing = fn(old: &str, new: &str) -> [BundleState; 2];
 
 #[rstest]
 #[case::both_hold_it(|_: &str, new: &str| [in_place(new), in_place(new)], "sign")]
-#[case::not_looked_at(|_: &str, new: &str| [BundleState::Unknown, in_place(new)], "hold")]
+#[case::not_looked_at(|_: &str, new: &str| [BundleState::Unknown, in_place(new)], "keep")]
+#[case::one_not_looked_at_and_one_lacks_it(|old: &str, _: &str| [in_place(old), BundleState::Unknown], "hold")]
 #[case::one_has_only_the_old_one(|old: &str, new: &str| [in_place(new), in_place(old)], "hold")]
 #[case::refused(|old: &str, new: &str| [in_place(new), refused(&[old, old])], "hold")]
 #[case::one_webhook_of_two_lacks_it(|old: &str, new: &str| [in_place(new), refused(&[new, old])], "hold")]
@@ -213,14 +217,21 @@ type Damage = fn(&mut Stored, &Stored);
 const FOREIGN_KEY: Damage = |stored, other| stored.serving.key.clone_from(&other.serving.key);
 const FOREIGN_CERTIFICATE: Damage = |stored, other| stored.serving = other.serving.clone();
 const NO_CERTIFICATE: Damage = |stored, _| stored.serving.certificate.clear();
+const NO_KEY: Damage = |stored, _| "garbage".clone_into(&mut stored.serving.key);
+const NEITHER: Damage = |stored, other| {
+    NO_CERTIFICATE(stored, other);
+    NO_KEY(stored, other);
+};
 const FOREIGN_CA_KEY: Damage = |stored, other| stored.ca_key = other.ca_key.clone();
 const FOREIGN_CA: Damage = |stored, other| stored.ca_bundle.clone_from(&other.ca_bundle);
 const NO_CA: Damage = |stored, _| "nothing".clone_into(&mut stored.ca_bundle);
 
 #[rstest]
-#[case::foreign_key(FOREIGN_KEY, "sign")]
-#[case::foreign_certificate(FOREIGN_CERTIFICATE, "sign")]
-#[case::no_certificate(NO_CERTIFICATE, "sign")]
+#[case::foreign_key(FOREIGN_KEY, "mend")]
+#[case::foreign_certificate(FOREIGN_CERTIFICATE, "mend")]
+#[case::no_certificate(NO_CERTIFICATE, "mend")]
+#[case::no_key(NO_KEY, "mend")]
+#[case::neither(NEITHER, "mend")]
 #[case::foreign_ca_key(FOREIGN_CA_KEY, "replace")]
 #[case::foreign_ca(FOREIGN_CA, "replace")]
 #[case::no_ca(NO_CA, "replace")]
@@ -234,12 +245,36 @@ fn damage_is_healed(#[case] damage: Damage, #[case] expected: &str) {
     assert!(trusted(&healed, &healed.ca_bundle, start()));
 }
 
+#[rstest]
+#[case::foreign_key(FOREIGN_KEY)]
+#[case::foreign_certificate(FOREIGN_CERTIFICATE)]
+#[case::no_certificate(NO_CERTIFICATE)]
+#[case::no_key(NO_KEY)]
+#[case::neither(NEITHER)]
+fn a_ca_that_is_not_announced_heals_nothing(#[case] damage: Damage) {
+    let (mut stored, old, now) = announced();
+    damage(&mut stored, &fresh(&names(), start()).unwrap());
+    for unseen in [
+        [in_place(&old), in_place(&stored.ca_bundle)],
+        [in_place(&stored.ca_bundle), refused(&[&old])],
+        [BundleState::Unknown, BundleState::Unknown],
+    ] {
+        let decided = plan(&stored, &names(), &unseen, now);
+        assert_eq!(word(&decided), "wait");
+        assert_eq!(carry_out(&decided, &stored, &names(), now).unwrap(), None);
+    }
+    let seen = [in_place(&stored.ca_bundle), in_place(&stored.ca_bundle)];
+    let decided = plan(&stored, &names(), &seen, now);
+    let healed = carry_out(&decided, &stored, &names(), now).unwrap().unwrap();
+    assert!(trusted(&healed, &stored.ca_bundle, now));
+}
+
 #[test]
 fn other_names_need_another_certificate_and_fewer_do_not() {
     let service = authority::service_names("w", "n");
     let stored = fresh(&service, start()).unwrap();
     assert_eq!(word(&plan(&stored, &service[..1], &[], start())), "keep");
-    assert_eq!(word(&plan(&stored, &["x.n.svc".to_owned()], &[], start())), "sign");
+    assert_eq!(word(&plan(&stored, &["x.n.svc".to_owned()], &[], start())), "mend");
 }
 
 #[test]

@@ -2,154 +2,18 @@
 //! update of another resourceVersion are refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's helpers fail as its own body does
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+mod common;
 
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{ApiServer, Hands, ca_of, source, source_for};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
-use kube::client::Body;
-use serde_json::{Value, json};
 use sluice_certs::ca_bundle::BundleState;
-use sluice_certs::clock::Clock;
-use sluice_certs::secret::SecretSource;
-use sluice_certs::{CertError, Current, authority, pem};
+use sluice_certs::{CertError, Current, pem};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::{Barrier, watch};
-
-/// The API server: one Secret, and what was asked of it.
-#[derive(Clone, Default)]
-struct ApiServer {
-    state: Arc<Mutex<State>>,
-    /// Reads that have to meet before any of them is answered.
-    reads_meet: Option<Arc<Barrier>>,
-}
-
-#[derive(Default)]
-struct State {
-    secret: Option<Secret>,
-    version: u64,
-    writes: Vec<&'static str>,
-    /// Code that every request is refused with.
-    refuse: Option<u16>,
-}
-
-impl ApiServer {
-    fn holding(secret: Secret) -> Self {
-        let server = Self::default();
-        server.state.lock().unwrap().store(secret);
-        server
-    }
-
-    fn client(&self) -> Client {
-        let server = self.clone();
-        Client::new(
-            tower::service_fn(move |request: Request<Body>| {
-                let server = server.clone();
-                async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
-            }),
-            "sluice-system",
-        )
-    }
-
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        if parts.method == Method::GET
-            && let Some(barrier) = &self.reads_meet
-        {
-            // Answered as of before the meeting, so both replicas see that there is nothing.
-            let answer = self.state.lock().unwrap().read();
-            barrier.wait().await;
-            return answer;
-        }
-        let mut state = self.state.lock().unwrap();
-        if let Some(code) = state.refuse {
-            return failure(code, "Forbidden");
-        }
-        match parts.method {
-            Method::GET => state.read(),
-            Method::POST if state.secret.is_some() => failure(409, "AlreadyExists"),
-            Method::POST => {
-                state.writes.push("create");
-                state.store(serde_json::from_slice(&body).unwrap())
-            }
-            Method::PUT => {
-                let new: Secret = serde_json::from_slice(&body).unwrap();
-                if new.metadata.resource_version != state.secret.as_ref().unwrap().metadata.resource_version {
-                    return failure(409, "Conflict");
-                }
-                state.writes.push("update");
-                state.store(new)
-            }
-            other => panic!("unexpected {other}"),
-        }
-    }
-
-    fn stored(&self) -> BTreeMap<String, String> {
-        let state = self.state.lock().unwrap();
-        let data = state.secret.as_ref().unwrap().data.clone().unwrap();
-        data.into_iter()
-            .map(|(key, value)| (key, String::from_utf8(value.0).unwrap()))
-            .collect()
-    }
-
-    fn writes(&self) -> Vec<&'static str> {
-        self.state.lock().unwrap().writes.clone()
-    }
-}
-
-impl State {
-    fn read(&self) -> Response<Body> {
-        match &self.secret {
-            Some(secret) => ok(&serde_json::to_value(secret).unwrap()),
-            None => failure(404, "NotFound"),
-        }
-    }
-
-    fn store(&mut self, mut secret: Secret) -> Response<Body> {
-        self.version += 1;
-        secret.metadata.resource_version = Some(self.version.to_string());
-        let answer = ok(&serde_json::to_value(&secret).unwrap());
-        self.secret = Some(secret);
-        answer
-    }
-}
-
-fn ok(body: &Value) -> Response<Body> {
-    Response::new(Body::from(serde_json::to_vec(body).unwrap()))
-}
-
-fn failure(code: u16, reason: &str) -> Response<Body> {
-    let status = json!({
-        "apiVersion": "v1", "kind": "Status", "status": "Failure",
-        "code": code, "reason": reason, "message": format!("refused: {reason}"),
-    });
-    let mut response = ok(&status);
-    *response.status_mut() = StatusCode::from_u16(code).unwrap();
-    response
-}
-
-fn source(server: &ApiServer, current: &Current) -> SecretSource {
-    source_for(server, current, "sluice-webhook")
-}
-
-fn source_for(server: &ApiServer, current: &Current, service: &str) -> SecretSource {
-    let names = authority::service_names(service, "sluice-system");
-    SecretSource::new(
-        server.client(),
-        "sluice-system",
-        "sluice-webhook-tls",
-        names,
-        current.clone(),
-    )
-}
-
-fn ca_of(current: &Current) -> String {
-    String::from_utf8(current.view().ca_bundle.expect("a CA").to_vec()).unwrap()
-}
 
 #[tokio::test]
 async fn two_replicas_that_start_at_once_agree_on_one_ca() {
@@ -265,7 +129,7 @@ async fn a_secret_that_is_damaged_while_it_is_served_is_written_back_as_it_was()
     source.reconcile().await.unwrap();
     let before = server.stored();
     let leaf = current.view().serving.unwrap().leaf().to_vec();
-    for damaged in ["ca.crt", "ca.key"] {
+    for damaged in ["ca.crt", "ca.key", "tls.crt", "tls.key"] {
         {
             let mut state = server.state.lock().unwrap();
             let mut secret = state.secret.clone().unwrap();
@@ -344,27 +208,6 @@ async fn a_missing_permission_is_named_and_the_old_certificate_is_served_on() {
         assert!(error.contains(part), "{part} is missing in: {error}");
     }
     assert!(current.view().serving.is_some());
-}
-
-/// A clock that a test sets.
-#[derive(Clone)]
-struct Hands(Arc<Mutex<OffsetDateTime>>);
-
-impl Hands {
-    fn at(time: OffsetDateTime) -> Self {
-        Self(Arc::new(Mutex::new(time)))
-    }
-
-    fn jump(&self, by: Duration) -> OffsetDateTime {
-        let mut time = self.0.lock().unwrap();
-        *time += by;
-        *time
-    }
-
-    fn clock(&self) -> Clock {
-        let time = Arc::clone(&self.0);
-        Clock::new(move || *time.lock().unwrap())
-    }
 }
 
 #[tokio::test]

@@ -288,7 +288,7 @@ impl Collector for Expiry {
         let held_back = ConstGauge::new(i64::from(view.held_back.is_some()));
         let metric = encoder.encode_descriptor(
             "sluice_webhook_certificate_held_back",
-            "1 while the serving certificate is due but not renewed, as a caBundle lacks the new CA",
+            "1 while a new serving certificate is not signed or not served, as a caBundle lacks its CA",
             None,
             held_back.metric_type(),
         )?;

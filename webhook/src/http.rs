@@ -5,34 +5,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::Response as HttpResponse;
 use futures::FutureExt as _;
-use http_body_util::BodyExt as _;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use crate::answer::{Subject, answer};
 use crate::audit;
+use crate::body::Bodies;
 use crate::client_auth::Caller;
 use crate::dispatch::{Endpoint, Evaluate, kind_of};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::review::{Request, Response, decode, encode, find_uid};
 use crate::verdict::{Failure, Verdict};
 
-/// Longest body. The API server takes objects up to 3 MiB (its request limit); an update carries two of them, and
-/// JSON may need a little more than what was sent.
-pub const BODY_LIMIT: usize = 7 * 1024 * 1024;
-/// Bodies up to this length share [`SMALL_BODIES`].
-const SMALL_BODY: usize = 256 * 1024;
-/// Bytes that short bodies may take together, from before they are read until they are answered: with [`LARGE_BODIES`] and
-/// the connections' buffers (`server::READ_BUFFER`) about 150 MiB, which fits into the 256 MiB that the chart gives a pod.
-const SMALL_BODIES: usize = 32 * 1024 * 1024;
-/// Longer bodies that are read at once.
-const LARGE_BODIES: usize = 8;
 /// Requests that are judged at once.
 const EVALUATIONS: usize = 64;
 /// Requests that wait to be judged; more are turned away.
@@ -43,17 +33,13 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Kept back from the caller's time, so that the answer still arrives.
 const MARGIN: Duration = Duration::from_millis(200);
-/// Read and thrown away behind the limit, so that the caller gets to read the answer.
-const DISCARD_LIMIT: usize = 16 * 1024 * 1024;
-
 /// What the routes share.
 pub struct App {
     evaluate: Arc<dyn Evaluate>,
     metrics: Metrics,
     evaluations: Semaphore,
     waiting: Semaphore,
-    small_bodies: Semaphore,
-    large_bodies: Semaphore,
+    bodies: Bodies,
     /// While true, connections of HTTP/1.1 are asked to end after their answer.
     draining: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -74,11 +60,10 @@ impl App {
     ) -> Self {
         Self {
             evaluate,
+            bodies: Bodies::new(metrics.clone()),
             metrics,
             evaluations: Semaphore::new(EVALUATIONS),
             waiting: Semaphore::new(WAITING),
-            small_bodies: Semaphore::new(SMALL_BODIES),
-            large_bodies: Semaphore::new(LARGE_BODIES),
             draining: Box::new(draining),
         }
     }
@@ -112,7 +97,9 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
     let judged = async {
         admitted(&parts)?;
         let endpoint = acceptable(endpoint, &parts)?;
-        let _memory = read(&app, body, &mut bytes)
+        let _memory = app
+            .bodies
+            .read(body, &mut bytes)
             .instrument(tracing::debug_span!("read"))
             .await?;
         app.judge(endpoint, &bytes, started + time).await
@@ -244,51 +231,6 @@ fn acceptable(endpoint: Option<Endpoint>, parts: &axum::http::request::Parts) ->
         });
     }
     Ok(endpoint)
-}
-
-/// Reads the body into `bytes`, which keeps what was read when it fails. Gives the permits to hold it: one is taken before
-/// anything is read, another when the body turns out to be long.
-async fn read<'a>(
-    app: &'a App,
-    mut body: Body,
-    bytes: &mut Vec<u8>,
-) -> Result<(SemaphorePermit<'a>, Option<SemaphorePermit<'a>>), Failure> {
-    // Where the caller gives the length, the HTTP server lets no more than that through.
-    let declared = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-    let reserved = declared.unwrap_or(SMALL_BODY).min(SMALL_BODY);
-    let small = app
-        .small_bodies
-        .acquire_many(u32::try_from(reserved).unwrap_or(u32::MAX));
-    let small = small.await.map_err(|_| Failure::Internal)?;
-    let mut large = None;
-    bytes.reserve(declared.map_or(0, |_| reserved));
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Failure::Aborted)?.into_data() else {
-            continue;
-        };
-        if bytes.len() + data.len() > BODY_LIMIT {
-            discard(body).await;
-            return Err(Failure::TooLarge {
-                limit_mib: BODY_LIMIT / 1024 / 1024,
-            });
-        }
-        if large.is_none() && bytes.len() + data.len() > SMALL_BODY {
-            large = Some(app.large_bodies.acquire().await.map_err(|_| Failure::Internal)?);
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok((small, large))
-}
-
-async fn discard(mut body: Body) {
-    let mut left = DISCARD_LIMIT;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, bytes::Bytes::len);
-        match left.checked_sub(length) {
-            Some(rest) => left = rest,
-            None => return,
-        }
-    }
 }
 
 /// The time for an answer: what `?timeout=` says (the API server writes it as Go does: `5s`), less a margin.

@@ -1,6 +1,6 @@
 //! The admission webhook.
 //!
-//! A request goes through [`http`] (limits, deadline, panic fence), [`review`] (bytes to AdmissionReview),
+//! A request goes through [`http`] (deadline, panic fence), [`body`] (limits of memory and time), [`review`] (bytes to AdmissionReview),
 //! [`dispatch`] (kind, operation, typed object), the rules, and [`answer`] (verdict to AdmissionReview). Whatever fails
 //! on the way is itself an AdmissionReview that says what and why.
 //!
@@ -10,6 +10,7 @@
 
 pub mod answer;
 pub mod audit;
+pub mod body;
 pub mod client_auth;
 pub mod command;
 pub mod dispatch;

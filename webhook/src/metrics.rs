@@ -54,6 +54,20 @@ struct ExtensionLabels {
     method: &'static str,
 }
 
+/// Which share of the memory for bodies a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodySize {
+    /// The one of short bodies.
+    Small,
+    /// The one of long bodies.
+    Large,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SizeLabel {
+    size: &'static str,
+}
+
 /// Extensions with a label of their own; the administrator names them, and a series is kept for ever.
 const MOST_EXTENSIONS: usize = 100;
 
@@ -70,6 +84,7 @@ pub struct Metrics {
     extension_names: Arc<Mutex<BTreeSet<String>>>,
     policies_invalid: Gauge,
     waiting: Gauge,
+    bodies_waiting: Family<SizeLabel, Gauge>,
     in_flight: Gauge,
     connections: Gauge,
     handshake_failures: Counter,
@@ -89,6 +104,7 @@ impl Default for Metrics {
             extension_names: Arc::default(),
             policies_invalid: Gauge::default(),
             waiting: Gauge::default(),
+            bodies_waiting: Family::default(),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             handshake_failures: Counter::default(),
@@ -139,6 +155,11 @@ impl Metrics {
             "sluice_admission_waiting",
             "Requests that wait to be judged",
             self.waiting.clone(),
+        );
+        registry.register(
+            "sluice_admission_bodies_waiting",
+            "Requests that wait for memory to be read",
+            self.bodies_waiting.clone(),
         );
         registry.register(
             "sluice_extension_duration_seconds",
@@ -200,6 +221,18 @@ impl Metrics {
     pub fn waiting(&self) -> InFlight {
         self.waiting.inc();
         InFlight(self.waiting.clone())
+    }
+
+    /// Counts a request as waiting for memory until the guard is dropped.
+    #[must_use]
+    pub fn body_waiting(&self, size: BodySize) -> InFlight {
+        let size = match size {
+            BodySize::Small => "small",
+            BodySize::Large => "large",
+        };
+        let waiting = self.bodies_waiting.get_or_create(&SizeLabel { size }).clone();
+        waiting.inc();
+        InFlight(waiting)
     }
 
     /// Counts what was found.

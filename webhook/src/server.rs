@@ -10,13 +10,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use rustls::server::NoServerSessionStorage;
 use sluice_certs::Current;
 use sluice_runtime::shutdown::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
@@ -140,7 +139,8 @@ impl TlsServer {
     /// When TLS cannot be set up.
     pub async fn serve(self, router: Router, shutdown: Shutdown) -> Result<(), ServerError> {
         let acceptor = TlsAcceptor::from(Arc::new(tls(self.certificate, self.client_auth.clone())?));
-        let graceful = GracefulShutdown::new();
+        // Connections hold receivers: they are told by a change, and have all ended when the channel is closed.
+        let (drain, _) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let pause = self.limits.drain_pause;
         let stop = async {
@@ -179,7 +179,7 @@ impl TlsServer {
                 limits: self.limits,
                 metrics: self.metrics.clone(),
                 router: router.clone(),
-                watcher: graceful.watcher(),
+                draining: drain.subscribe(),
             };
             tokio::spawn(async move {
                 connection.serve(stream).await;
@@ -187,8 +187,9 @@ impl TlsServer {
             });
         }
         drop(self.listener);
+        drain.send_replace(true);
         tokio::select! {
-            () = graceful.shutdown() => tracing::info!("drained"),
+            () = drain.closed() => tracing::info!("drained"),
             () = tokio::time::sleep(self.limits.drain_timeout) => {
                 tracing::warn!("requests are still open after {} s; ending", self.limits.drain_timeout.as_secs_f32());
             }
@@ -224,11 +225,12 @@ struct Connection {
     limits: Limits,
     metrics: Metrics,
     router: Router,
-    watcher: Watcher,
+    /// True when requests are no longer taken.
+    draining: watch::Receiver<bool>,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(mut self, stream: TcpStream) {
         // Answers are small; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let handshake = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)).await;
@@ -267,23 +269,32 @@ impl Connection {
                 }
             })
         };
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = self.watcher.watch(connection);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
-        let first = tokio::time::sleep(self.limits.first_request);
-        let outcome = tokio::select! {
-            outcome = &mut connection => outcome,
-            () = first => {
-                if requests.started.load(Ordering::Relaxed) == 0 {
-                    tracing::debug!("no request on a new connection");
-                    return;
+        let end = requests.end(self.limits, http2);
+        tokio::pin!(end);
+        let mut drained = false;
+        let outcome = loop {
+            tokio::select! {
+                outcome = connection.as_mut() => break outcome,
+                () = requested(&mut self.draining), if !drained => {
+                    drained = true;
+                    connection.as_mut().graceful_shutdown();
                 }
-                tokio::select! {
-                    outcome = &mut connection => outcome,
-                    // HTTP/1.1 has its own limit: the time to read the next request's headers.
-                    () = requests.idle(self.limits.idle), if http2 => {
-                        tracing::debug!("a connection has been idle for too long");
+                end = &mut end => match end {
+                    End::Silent => {
+                        tracing::debug!("no request on a new connection");
                         return;
+                    }
+                    End::Idle => {
+                        tracing::debug!("a connection has been idle for too long");
+                        // By GOAWAY: a request that is under way already is answered, and the client knows of later ones that
+                        // they were not looked at.
+                        connection.as_mut().graceful_shutdown();
+                        match tokio::time::timeout(self.limits.idle, connection.as_mut()).await {
+                            Ok(outcome) => break outcome,
+                            Err(_) => return,
+                        }
                     }
                 }
             }
@@ -318,6 +329,19 @@ impl Connection {
     }
 }
 
+/// Returns when `draining` is true, or nobody can set it any more.
+async fn requested(draining: &mut watch::Receiver<bool>) {
+    let _ = draining.wait_for(|draining| *draining).await;
+}
+
+/// Why the server ends a connection.
+enum End {
+    /// No request came on it.
+    Silent,
+    /// No request has come for long.
+    Idle,
+}
+
 /// The requests of a connection, counted.
 #[derive(Default)]
 struct Requests {
@@ -330,6 +354,20 @@ impl Requests {
     fn start(this: &Arc<Self>) -> OpenRequest {
         this.started.fetch_add(1, Ordering::Relaxed);
         OpenRequest(Arc::clone(this))
+    }
+
+    /// Returns when the connection has been of no use for long enough.
+    async fn end(&self, limits: Limits, http2: bool) -> End {
+        tokio::time::sleep(limits.first_request).await;
+        if self.started.load(Ordering::Relaxed) == 0 {
+            return End::Silent;
+        }
+        // HTTP/1.1 has its own limit: the time to read the next request's headers.
+        if !http2 {
+            std::future::pending::<()>().await;
+        }
+        self.idle(limits.idle).await;
+        End::Idle
     }
 
     /// Returns when a time of `limit` has passed without a request that was open or began in it.

@@ -79,6 +79,17 @@ pub enum Failure {
         /// The limit in MiB.
         limit_mib: usize,
     },
+    /// The body came too slowly.
+    #[error(
+        "only {bytes} bytes of the request's body came in {millis} ms; the API server sends it at once, so look for a slow \
+         network or a proxy between it and the webhook, and try again"
+    )]
+    Slow {
+        /// What came.
+        bytes: usize,
+        /// In which time.
+        millis: u128,
+    },
     /// The body broke off.
     #[error("the request ended before its body was complete")]
     Aborted,
@@ -120,6 +131,8 @@ impl Failure {
             Self::OtherClient => (403, "Forbidden"),
             Self::Path { .. } => (404, "NotFound"),
             Self::Method { .. } => (405, "MethodNotAllowed"),
+            // Kubernetes has no reason of its own for 408.
+            Self::Slow { .. } => (408, "Timeout"),
             Self::TooLarge { .. } => (413, "RequestEntityTooLarge"),
             Self::ContentType { .. } => (415, "UnsupportedMediaType"),
             Self::Overloaded => (429, "TooManyRequests"),

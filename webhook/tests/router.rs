@@ -5,18 +5,14 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use common::{
     UID, ask, create_deployment, good_spec, object, patch_of, post, review, routes, update_deployment,
     updates_that_pass, webhook,
 };
 use futures::future::BoxFuture;
-use futures::stream;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sluice_shared::config::DefaultConfiguration;
@@ -25,7 +21,6 @@ use sluice_webhook::judge::Judge;
 use sluice_webhook::lookups::Lookups;
 use sluice_webhook::review::Request as AdmissionRequest;
 use sluice_webhook::verdict::Verdict;
-use tokio::task::JoinSet;
 
 fn message(response: &Value) -> &str {
     response["status"]["message"].as_str().unwrap()
@@ -114,99 +109,6 @@ async fn a_content_type_with_parameters_is_taken() {
         .body(Body::from(create_deployment(&good_spec()).to_string()))
         .unwrap();
     assert_eq!(ask(webhook(), request).await.1["allowed"], true);
-}
-
-/// A request whose object is padded to `length` bytes of body.
-fn of_length(length: usize) -> String {
-    let mut spec = good_spec();
-    spec["image"] = json!("");
-    let empty = create_deployment(&spec).to_string().len();
-    spec["image"] = json!("x".repeat(length - empty));
-    let body = create_deployment(&spec).to_string();
-    assert_eq!(body.len(), length);
-    body
-}
-
-#[tokio::test]
-async fn seven_mebibytes_are_read_and_not_a_byte_more() {
-    let limit = 7 * 1024 * 1024;
-    let (_, response) = ask(webhook(), post("/validate", of_length(limit))).await;
-    assert_ne!(response["status"]["code"], 413);
-    assert_eq!(response["uid"], UID);
-    let (_, response) = ask(webhook(), post("/validate", of_length(limit + 1))).await;
-    assert_eq!(response["status"]["code"], 413);
-    assert_eq!(response["status"]["reason"], "RequestEntityTooLarge");
-    assert!(message(&response).contains("7 MiB"), "{response}");
-}
-
-#[tokio::test]
-async fn the_uid_is_kept_when_the_body_is_too_large() {
-    // The uid stands before the object, as the API server writes it.
-    let body = format!(
-        r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"{UID}","object":"{}"}}}}"#,
-        "x".repeat(8 * 1024 * 1024)
-    );
-    let chunks = body
-        .into_bytes()
-        .chunks(64 * 1024)
-        .map(|c| Ok(Bytes::copy_from_slice(c)))
-        .collect::<Vec<Result<_, std::io::Error>>>();
-    let (_, response) = ask(
-        webhook(),
-        post("/validate", Body::from_stream(futures::stream::iter(chunks))),
-    )
-    .await;
-    assert_eq!(response["status"]["code"], 413);
-    assert_eq!(response["uid"], UID);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_end_is_answered_in_time() {
-    use futures::StreamExt as _;
-    let start = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{UID}","#);
-    let body = futures::stream::iter([Ok::<_, std::io::Error>(start)]).chain(futures::stream::pending());
-    let began = tokio::time::Instant::now();
-    let (_, response) = ask(webhook(), post("/validate?timeout=2s", Body::from_stream(body))).await;
-    assert_eq!(response["status"]["code"], 504);
-    assert_eq!(response["uid"], UID);
-    assert_eq!(began.elapsed(), Duration::from_millis(1800));
-}
-
-#[tokio::test(start_paused = true)]
-async fn bodies_that_nobody_sends_take_no_more_than_their_share_of_the_memory() {
-    // 32 MiB, and what is kept for a body of a length that is not known.
-    let (all, each) = (32 << 20, 256 << 10);
-    let (app, begun) = (webhook(), Arc::new(AtomicUsize::new(0)));
-    let mut hanging = JoinSet::new();
-    for _ in 0..200 {
-        let (begun, mut first) = (Arc::clone(&begun), true);
-        let body = Body::from_stream(stream::poll_fn(move |_| {
-            begun.fetch_add(usize::from(std::mem::take(&mut first)), Ordering::Relaxed);
-            Poll::<Option<Result<Bytes, std::io::Error>>>::Pending
-        }));
-        hanging.spawn(ask(app.clone(), post("/validate?timeout=10s", body)));
-    }
-    // The clock of the test goes on only when all of them stand still.
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(begun.load(Ordering::Relaxed), all / each, "bodies that are being read");
-    // One that comes now waits for them, and is judged when their time is over.
-    let late = create_deployment(&good_spec()).to_string();
-    let (_, response) = ask(app, post("/validate?timeout=20s", late)).await;
-    assert_eq!(response["allowed"], true, "{response}");
-    for (_, response) in hanging.join_all().await {
-        assert_eq!(response["status"]["code"], 504, "{response}");
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_breaks_off_is_answered() {
-    let chunks = [Ok("{"), Err(std::io::Error::other("gone"))];
-    let (_, response) = ask(
-        webhook(),
-        post("/validate", Body::from_stream(futures::stream::iter(chunks))),
-    )
-    .await;
-    assert_eq!(response["status"]["code"], 400);
 }
 
 /// Has a fault of its own.

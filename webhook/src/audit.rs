@@ -1,17 +1,19 @@
-//! One line for each decision: who, what, which verdict and by which rules.
+//! One line for each decision: who, what, which verdict and by which rules. A request that failed before it was judged has a
+//! line too, of what is known.
 //!
 //! The lines go to the log under the target [`TARGET`], so that a filter or a log collector tells them apart
 //! (`--log-level info,audit=off` leaves them out). They name codes and fields, never a value of the object: messages of
 //! rules may quote what the user wrote.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sluice_shared::rules::Warning;
 
 use crate::dispatch::Endpoint;
 use crate::review::Request;
-use crate::verdict::Verdict;
+use crate::verdict::{Failure, Verdict};
 
 /// Target of the lines.
 pub const TARGET: &str = "audit";
@@ -37,7 +39,7 @@ macro_rules! line {
                 warnings = %line.warnings,
                 audited = %line.audited,
                 patched = line.patched,
-                micros = u64::try_from($took.as_micros()).unwrap_or(u64::MAX),
+                micros = micros($took),
                 "admission",
             );
         }
@@ -52,6 +54,26 @@ pub fn record(endpoint: Endpoint, request: &Request<'_>, verdict: &Verdict, took
     } else {
         line!(tracing::Level::INFO, endpoint, request, verdict, took);
     }
+}
+
+/// Writes the line for a request that failed before it was judged. `uid` is empty where it was not found.
+pub fn record_unjudged(path: &str, peer: Option<SocketAddr>, uid: &str, failure: &Failure, took: Duration) {
+    let (code, reason) = failure.status();
+    tracing::info!(
+        target: TARGET,
+        verdict = "failed",
+        path,
+        peer = peer.map(tracing::field::display),
+        uid,
+        code,
+        violations = reason,
+        micros = micros(took),
+        "admission",
+    );
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn is_empty_mutation(endpoint: Endpoint, verdict: &Verdict) -> bool {

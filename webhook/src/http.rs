@@ -1,12 +1,13 @@
 //! HTTP around the verdict: limits, deadline, panic fence. Every answer is an AdmissionReview.
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request as HttpRequest, State};
+use axum::extract::{ConnectInfo, Request as HttpRequest, State};
 use axum::http::{HeaderValue, Method, StatusCode, Version, header};
 use axum::response::Response as HttpResponse;
 use futures::FutureExt as _;
@@ -31,6 +32,8 @@ const WAITING: usize = 1024;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest `timeoutSeconds` there can be.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest path in an answer or the log, in bytes.
+const LONGEST_PATH: usize = 200;
 /// Kept back from the caller's time, so that the answer still arrives.
 const MARGIN: Duration = Duration::from_millis(200);
 /// What the routes share.
@@ -119,6 +122,9 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
             if !matches!(failure, Failure::Path { .. } | Failure::Method { .. }) {
                 tracing::warn!("request not judged: {failure}");
             }
+            let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+            let path = crate::answer::cut(parts.uri.path(), LONGEST_PATH);
+            audit::record_unjudged(&path, peer, &subject.uid, &failure, started.elapsed());
             (("other", "other"), answer(&subject, &Verdict::Failed(failure)))
         }
     };
@@ -215,7 +221,7 @@ fn admitted(parts: &axum::http::request::Parts) -> Result<(), Failure> {
 
 fn acceptable(endpoint: Option<Endpoint>, parts: &axum::http::request::Parts) -> Result<Endpoint, Failure> {
     let endpoint = endpoint.ok_or_else(|| Failure::Path {
-        path: crate::answer::cut(parts.uri.path(), 200),
+        path: crate::answer::cut(parts.uri.path(), LONGEST_PATH),
     })?;
     if parts.method != Method::POST {
         return Err(Failure::Method {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -159,7 +160,7 @@ impl TlsServer {
                 next = next => next,
                 () = &mut stop => break,
             };
-            let (Ok(permit), (stream, _)) = (
+            let (Ok(permit), (stream, peer)) = (
                 permit,
                 match accepted {
                     Ok(accepted) => accepted,
@@ -179,6 +180,7 @@ impl TlsServer {
                 limits: self.limits,
                 metrics: self.metrics.clone(),
                 router: router.clone(),
+                peer,
                 draining: drain.subscribe(),
             };
             tokio::spawn(async move {
@@ -225,6 +227,7 @@ struct Connection {
     limits: Limits,
     metrics: Metrics,
     router: Router,
+    peer: SocketAddr,
     /// True when requests are no longer taken.
     draining: watch::Receiver<bool>,
 }
@@ -256,9 +259,10 @@ impl Connection {
             .map(|auth| auth.caller(stream.get_ref().1.peer_certificates()));
         let requests = Arc::new(Requests::default());
         let service = {
-            let (requests, router) = (Arc::clone(&requests), self.router);
+            let (requests, router, peer) = (Arc::clone(&requests), self.router, ConnectInfo(self.peer));
             service_fn(move |mut request: hyper::Request<Incoming>| {
                 let open = Requests::start(&requests);
+                request.extensions_mut().insert(peer);
                 if let Some(caller) = &caller {
                     request.extensions_mut().insert(caller.clone());
                 }

@@ -119,6 +119,10 @@ async fn it_answers_reports_and_ends() {
         .ask("/validate", &create_deployment(&json!({ "flinkVersion": "v9_9" })))
         .await;
     assert_eq!(bad["status"]["code"], 422);
+    // Neither is judged.
+    webhook.ask("/nowhere", &json!({})).await;
+    let malformed = json!({ "request": { "uid": "u-7", "object": "a value" } });
+    webhook.ask("/mutate", &malformed).await;
 
     assert!(webhook.admin("/readyz").await.contains("[+] tls: ok"));
     assert!(webhook.admin("/healthz").await.starts_with("HTTP/1.1 200"));
@@ -156,7 +160,7 @@ async fn it_answers_reports_and_ends() {
         .iter()
         .filter(|line| line.contains(" admission verdict="))
         .collect();
-    assert_eq!(audited.len(), 2, "{rest:?}");
+    assert_eq!(audited.len(), 4, "{rest:?}");
     for part in [
         r#"verdict="allowed" endpoint="validate" operation="CREATE" kind="FlinkDeployment""#,
         r#"namespace="default" name="basic" user="admin" uid="705ab4f5-6393-11e8-b7cc-42010a800002" dry_run=false"#,
@@ -165,6 +169,25 @@ async fn it_answers_reports_and_ends() {
     }
     assert!(audited[1].contains(r#"verdict="denied""#), "{}", audited[1]);
     assert!(!audited[1].contains("v9_9"), "a value: {}", audited[1]);
+    for (line, first, last) in [
+        (
+            2,
+            r#"path="/nowhere" peer=127.0.0.1:"#,
+            r#" uid="" code=404 violations="NotFound""#,
+        ),
+        (
+            3,
+            r#"path="/mutate" peer=127.0.0.1:"#,
+            r#" uid="u-7" code=400 violations="BadRequest""#,
+        ),
+    ] {
+        let line = audited[line];
+        assert!(line.contains(first) && line.contains(last), "{line}");
+        assert!(
+            line.contains(r#"verdict="failed""#) && !line.contains("a value"),
+            "{line}"
+        );
+    }
     drop(webhook.folder);
 }
 

@@ -12,6 +12,7 @@ use sluice_shared::api::{
 };
 use sluice_shared::extension::{self, Mutation, Operation, User};
 use sluice_shared::rules::{Json, Kind, Report};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::judge::Judge;
 use crate::own_rules;
@@ -235,7 +236,23 @@ fn known<'a>(request: &Request<'_>, user: &'a User) -> extension::Request<'a> {
 
 impl Evaluate for Admission {
     fn evaluate<'a>(&'a self, endpoint: Endpoint, request: &'a Request<'a>) -> BoxFuture<'a, Verdict> {
-        Box::pin(async move { self.decide(endpoint, request) })
+        Box::pin(async move {
+            if self.judge.has_extensions() || own_rules::concerns(request) {
+                off_the_worker(|| self.decide(endpoint, request))
+            } else {
+                self.decide(endpoint, request)
+            }
+        })
+    }
+}
+
+/// Does `work` in a way that lets other requests and probes go on: one evaluation of a policy is bounded to milliseconds, but a
+/// policy may have a hundred of them, to be compiled when it is written, a cluster many policies, and the process has two
+/// workers.
+fn off_the_worker<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current() {
+        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

@@ -33,6 +33,12 @@ impl Judge {
         Self { extensions, ..self }
     }
 
+    /// Whether there are validators of the user's own, which may take long.
+    #[must_use]
+    pub fn has_extensions(&self) -> bool {
+        !self.extensions.is_empty()
+    }
+
     fn environment<'a>(&'a self, request: Request<'a>) -> Environment<'a> {
         Environment::new(&self.defaults, self.lookups.as_ref())
             .with_extensions(&self.extensions)

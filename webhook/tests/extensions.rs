@@ -4,8 +4,9 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use common::{ask, good_spec, object, patch_of, post, review, routes, updates_that_pass};
@@ -95,7 +96,7 @@ fn webhook(extension: Telling) -> Router {
 /// Who is not asked about.
 const OWN: &str = "system:serviceaccount:flink:sluice-controller";
 
-fn webhook_of(extensions: Extensions, extension: Telling) -> Router {
+fn webhook_of(extensions: Extensions, extension: impl Extension + 'static) -> Router {
     extensions.replace("test", vec![Arc::new(extension)]);
     let judge = Judge::new(DefaultConfiguration::default(), Arc::new(Lookups::none()));
     let admission = Admission::new(Arc::new(judge.with_extensions(Arc::new(extensions))));
@@ -223,4 +224,38 @@ async fn an_extension_without_an_answer_holds_up_no_change_of_metadata_and_no_de
             assert_eq!(response["allowed"], true, "{response}");
         }
     }
+}
+
+/// Computes until it is told that something else went on.
+#[derive(Debug)]
+struct Busy(Mutex<Receiver<()>>);
+
+impl Extension for Busy {
+    fn name(&self) -> &'static str {
+        "busy"
+    }
+    fn failure_policy(&self) -> FailurePolicy {
+        FailurePolicy::Closed
+    }
+    fn applies(&self, _: &Question<'_>) -> bool {
+        true
+    }
+    fn validate(&self, _: &Question<'_>) -> Result<Report, Failure> {
+        let told = self.0.lock().unwrap().recv_timeout(Duration::from_secs(5));
+        told.map_or_else(
+            |_| Err(Failure("nothing else went on".to_owned())),
+            |()| Ok(Report::default()),
+        )
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_computes_in_process_leaves_the_worker_to_others() {
+    let (sender, receiver) = mpsc::channel();
+    let router = webhook_of(Extensions::default(), Busy(Mutex::new(receiver)));
+    let busy = tokio::spawn(ask(router, post("/validate", deployment(false).to_string())));
+    // Comes to the one worker after that.
+    tokio::spawn(async move { sender.send(()) });
+    let (_, response) = busy.await.unwrap();
+    assert_eq!(response["allowed"], true, "{response}");
 }

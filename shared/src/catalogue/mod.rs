@@ -1,8 +1,8 @@
 //! Every option that Flink 1.15 to 2.3 and the operator know: type, default, other spellings, values, versions.
 //!
 //! The data is generated from Flink's own distributions by `shared/catalogue/generate.py` (`make catalogue`) and lies in
-//! the binary as text, a line for each. An index of lines by key is made on first use (90 KB, less than a millisecond); the
-//! columns of a line are read when somebody asks. [`check`] reads values as Flink does; `vectors.tsv` holds what the real Flink said. `ranges.tsv`, written by hand from
+//! the binary as text, a line for each. An index of lines by key and of their columns is made on first use (120 KB, less than a
+//! millisecond). [`check`] reads values as Flink does; `vectors.tsv` holds what the real Flink said. `ranges.tsv`, written by hand from
 //! Flink's sources, holds the few bounds that Flink refuses to start beyond.
 
 mod nearest;

@@ -18,7 +18,8 @@ const PREFIXES: &str = include_str!("prefixes.tsv");
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     line: &'static str,
-    key_length: u16,
+    /// Where the columns end but the last.
+    ends: [u16; 5],
     /// One bit for each version that knows the entry.
     known_by: u16,
 }
@@ -31,10 +32,11 @@ impl fmt::Debug for Entry {
 
 impl Entry {
     fn of_line(line: &'static str) -> Self {
-        let key = line.split_once('\t').map_or(line, |(key, _)| key);
+        let mut ends = line.match_indices('\t').map(|(end, _)| end);
+        let end = |_| ends.next().and_then(|end| u16::try_from(end).ok()).unwrap_or(u16::MAX);
         let mut entry = Self {
             line,
-            key_length: u16::try_from(key.len()).unwrap_or_default(),
+            ends: std::array::from_fn(end),
             known_by: u16::MAX,
         };
         if !entry.is_of_operator() {
@@ -45,21 +47,24 @@ impl Entry {
     }
 
     fn column(&self, column: usize) -> &'static str {
-        self.line.split('\t').nth(column).unwrap_or_default()
+        // Empty columns at the end are not written.
+        let length = self.line.len();
+        let end = |column: usize| self.ends.get(column).map_or(length, |end| length.min((*end).into()));
+        let start = column.checked_sub(1).map_or(0, |before| end(before) + 1);
+        self.line.get(start..end(column)).unwrap_or_default()
     }
 
     /// The key.
     #[must_use]
     pub fn key(&self) -> &'static str {
-        self.line.get(..usize::from(self.key_length)).unwrap_or_default()
+        self.column(0)
     }
 
     /// Type of the values, as Flink names it: `Boolean`, `Integer`, `Long`, `Float`, `Double`, `Duration`, `MemorySize`,
     /// `String`, `Enum`, `Map`, or `List<…>` of one of these.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        let rest = self.line.get(usize::from(self.key_length) + 1..).unwrap_or_default();
-        rest.split_once('\t').map_or(rest, |(kind, _)| kind)
+        self.column(1)
     }
 
     /// The default, in the grammar of the type; `None` where there is none.
@@ -143,7 +148,7 @@ fn bit(version: FlinkVersion) -> u16 {
     1 << (version as u16)
 }
 
-/// Together with the index below 90 KB, made on first use in less than a millisecond.
+/// Together with the index some 120 KB, made on first use in less than a millisecond.
 static ENTRIES: LazyLock<Box<[Entry]>> = LazyLock::new(|| OPTIONS.lines().map(Entry::of_line).collect());
 
 /// Every entry, in the order of keys.

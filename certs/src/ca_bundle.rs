@@ -135,6 +135,8 @@ impl<K: Configuration> Injector<K> {
         let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name));
         let mut changes = Box::pin(watcher::watcher(self.api.clone(), config));
         let mut view = self.current.subscribe();
+        // Until the first list has come, nobody knows whether there is a configuration.
+        let mut listed = false;
         let mut seen: Option<K> = None;
         let mut relisted: Option<K> = None;
         let mut pause = RETRY.0;
@@ -150,7 +152,7 @@ impl<K: Configuration> Injector<K> {
                 event = changes.next() => match event {
                     Some(Ok(watcher::Event::Init)) => { relisted = None; continue }
                     Some(Ok(watcher::Event::InitApply(found))) => { relisted = Some(found); continue }
-                    Some(Ok(watcher::Event::InitDone)) => seen = relisted.take(),
+                    Some(Ok(watcher::Event::InitDone)) => { listed = true; seen = relisted.take(); }
                     Some(Ok(watcher::Event::Apply(found))) => seen = Some(found),
                     Some(Ok(watcher::Event::Delete(_))) => seen = None,
                     Some(Err(error)) => {
@@ -164,6 +166,9 @@ impl<K: Configuration> Injector<K> {
                 },
                 source = view.changed() => if source.is_err() { return },
                 () = retry => {}
+            }
+            if !listed {
+                continue;
             }
             let now = view.borrow_and_update().clone();
             match self.repair(seen.as_ref(), &now).await {

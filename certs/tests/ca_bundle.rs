@@ -223,6 +223,47 @@ async fn a_missing_permission_is_named() {
     run.abort();
 }
 
+/// Not to be listed is not to be missing: a CA would be taken for trusted by an API server that calls nobody.
+#[tokio::test]
+async fn before_the_first_list_nobody_knows_whether_there_is_one() {
+    async fn settle() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let (service, server) = tower_test::mock::pair::<Request<Body>, Answer>();
+    let current = Current::new();
+    let injector =
+        Injector::<ValidatingWebhookConfiguration>::new(Client::new(service, "default"), "sluice", current.clone());
+    let mut state = injector.state();
+    let run = tokio::spawn(injector.run());
+    let mut server = pin!(server);
+
+    let (_, send) = next(&mut server).await;
+    current.announce("a CA");
+    settle().await;
+    assert_eq!(*state.borrow(), BundleState::Unknown);
+    let mut response = ok(&json!({ "kind": "Status", "code": 403, "reason": "Forbidden", "message": "no" }));
+    *response.status_mut() = http::StatusCode::FORBIDDEN;
+    send.send_response(response);
+    let is_failed = |state: &BundleState| matches!(state, BundleState::Failed { .. });
+    let failed = timeout(Duration::from_secs(5), state.wait_for(is_failed)).await;
+    failed.expect("noticed within 5 s").expect("running");
+
+    let (_, send) = next(&mut server).await;
+    current.announce("another CA");
+    settle().await;
+    assert!(is_failed(&state.borrow()), "{:?}", *state.borrow());
+    send.send_response(ok(&list(&[])));
+    let missing = timeout(
+        Duration::from_secs(5),
+        state.wait_for(|state| *state == BundleState::Missing),
+    )
+    .await;
+    missing.expect("noticed within 5 s").expect("running");
+    run.abort();
+}
+
 #[tokio::test]
 async fn a_watch_that_breaks_says_nothing_about_a_bundle_that_is_in_place() {
     let (service, server) = tower_test::mock::pair::<Request<Body>, Answer>();

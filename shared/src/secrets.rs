@@ -36,16 +36,16 @@ const OF_SECRET_VOLUME: [&str; 5] = ["defaultMode", "items", "name", "optional",
 /// holds.
 #[must_use]
 pub fn without_secrets(object: &Value) -> Value {
-    shown(object, &mut Vec::new())
+    shown(object, &mut Found::default())
 }
 
 /// The secrets that [`without_secrets`] hides in `object`, as far as they are texts or numbers.
 #[must_use]
 pub fn secrets(object: &Value) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     shown(object, &mut found);
-    found.retain(|secret| secret.len() >= SHORTEST);
-    found
+    found.secrets.retain(|secret| secret.len() >= SHORTEST);
+    found.secrets
 }
 
 /// `text` with the passwords and tokens of the URLs in it hidden.
@@ -54,8 +54,16 @@ pub fn without_secrets_of_urls(text: &str) -> Cow<'_, str> {
     texts::without_those_of_urls(text)
 }
 
+/// What is found on the way through an object.
+#[derive(Default)]
+struct Found {
+    secrets: Vec<String>,
+    /// In how many texts of JSON, one in the other, the way leads.
+    depth: u8,
+}
+
 /// `value` without its secrets, which go to `found`.
-fn shown(value: &Value, found: &mut Vec<String>) -> Value {
+fn shown(value: &Value, found: &mut Found) -> Value {
     match value {
         Value::Object(members) => {
             let named = members
@@ -86,7 +94,7 @@ fn shown(value: &Value, found: &mut Vec<String>) -> Value {
     }
 }
 
-fn without(text: &str, found: &mut Vec<String>) -> Value {
+fn without(text: &str, found: &mut Found) -> Value {
     Value::from(texts::without(text, found).unwrap_or_else(|| text.to_owned()))
 }
 
@@ -100,7 +108,7 @@ fn is_reference(name: &str, value: &Value) -> bool {
 }
 
 /// An element of a list, which may be an argument of a program, behind the one `before` it.
-fn argument(text: &str, before: Option<&str>, found: &mut Vec<String>) -> Value {
+fn argument(text: &str, before: Option<&str>, found: &mut Found) -> Value {
     // All of it is the value, with the white space in it.
     if let Some((name, value)) = text.split_once('=')
         && !name.contains(char::is_whitespace)
@@ -118,7 +126,7 @@ fn argument(text: &str, before: Option<&str>, found: &mut Vec<String>) -> Value 
 }
 
 /// The names stay, so that one can see what there is.
-fn hide(value: &Value, found: &mut Vec<String>) -> Value {
+fn hide(value: &Value, found: &mut Found) -> Value {
     match value {
         Value::Object(members) => {
             let members = members.iter().map(|(name, value)| (name.clone(), hide(value, found)));
@@ -128,7 +136,7 @@ fn hide(value: &Value, found: &mut Vec<String>) -> Value {
         Value::Null => Value::Null,
         Value::Bool(_) => Value::from(REDACTED),
         Value::Number(number) => {
-            found.push(number.to_string());
+            found.secrets.push(number.to_string());
             Value::from(REDACTED)
         }
         Value::String(text) => {

@@ -1,7 +1,7 @@
 //! Bodies of requests, read within a budget of memory and of time.
 //!
 //! The API server sends a body at once. Who sends one slowly would keep memory from all others, so the time to read a body is
-//! short, whatever the caller's own time is ([`time_to_read`]); waiting for memory does not count.
+//! short, whatever the caller's own time is (`time_to_read`); waiting for memory does not count.
 
 use std::time::Duration;
 

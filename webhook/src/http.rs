@@ -24,8 +24,13 @@ use crate::metrics::{Metrics, RequestLabels};
 use crate::review::{Request, Response, decode, encode, find_uid};
 use crate::verdict::{Failure, Verdict};
 
-/// Requests that are judged at once.
+/// Short requests that are judged at once.
 const EVALUATIONS: usize = 64;
+/// A request counts as several by its length, since an object takes many times its text in memory (16 bytes for each where it
+/// is a list of digits), and policies get copies of it.
+const EVALUATED_AS_ONE: usize = 32 * 1024;
+/// A request counts as so many at most: two of the longest are judged at once.
+const MOST_EVALUATIONS: usize = EVALUATIONS / 2;
 /// Requests that wait to be judged; more are turned away.
 const WAITING: usize = 1024;
 /// Time where the caller gives none: the default of `timeoutSeconds` (`admissionregistration.k8s.io/v1`).
@@ -137,7 +142,10 @@ impl App {
         let _permit = {
             let _place = self.waiting.try_acquire().map_err(|_| Failure::Overloaded)?;
             let _waiting = self.metrics.waiting();
-            self.evaluations.acquire().await.map_err(|_| Failure::Internal)?
+            self.evaluations
+                .acquire_many(evaluations(bytes.len()))
+                .await
+                .map_err(|_| Failure::Internal)?
         };
         let began = Instant::now();
         let mut request = decode(bytes).map_err(|e| Failure::Malformed(e.to_string()))?;
@@ -174,6 +182,12 @@ impl App {
         };
         self.metrics.answered(&labels, took);
     }
+}
+
+/// As how many a request of `length` bytes counts.
+fn evaluations(length: usize) -> u32 {
+    let count = length.div_ceil(EVALUATED_AS_ONE).clamp(1, MOST_EVALUATIONS);
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Kind and operation, for metrics.
@@ -285,6 +299,17 @@ fn http_response(app: &App, version: Version, endpoint: Option<Endpoint>, respon
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::nothing(0, 1)]
+    #[case::as_most_are(5 * 1024, 1)]
+    #[case::one(32 * 1024, 1)]
+    #[case::more(32 * 1024 + 1, 2)]
+    #[case::half(1024 * 1024, 32)]
+    #[case::the_longest(7 * 1024 * 1024, 32)]
+    fn long_requests_count_as_several(#[case] length: usize, #[case] count: u32) {
+        assert_eq!(evaluations(length), count);
+    }
 
     #[rstest]
     #[case("10s", Some(10_000))]

@@ -160,7 +160,7 @@ impl<'r> Findings<'r> {
     fn push(&mut self, path: String, message: String, fix: String, value: Option<String>) {
         let code = Cow::Borrowed(self.rule.code);
         // Images, jars and directories are quoted as they were written.
-        let message = shown(message);
+        let (message, fix) = (shown(message), shown(fix));
         let value = value.map(shown);
         match self.rule.severity {
             Severity::Refuse(_) => self.report.violations.push(Violation {

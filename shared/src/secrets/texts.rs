@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::Found;
 use crate::config::{REDACTED, is_sensitive_key};
 
 const QUOTES: [char; 2] = ['"', '\''];
@@ -15,10 +16,18 @@ const BEFORE_NAMES: [char; 14] = ['"', '\'', '=', ':', ',', ';', '?', '&', '(', 
 /// What an HTTP header or a configuration puts before a token.
 const SCHEMES: [&str; 4] = ["basic", "bearer", "digest", "token"];
 
+/// How often JSON may stand in a text of JSON: what was applied last may hold a spec that was, and that a configuration.
+const DEEPEST: u8 = 8;
+
 /// `text` without its secrets, which go to `found`; `None` where it has none.
-pub(super) fn without(text: &str, found: &mut Vec<String>) -> Option<String> {
+pub(super) fn without(text: &str, found: &mut Found) -> Option<String> {
     if let Some(json) = as_json(text) {
+        if found.depth == DEEPEST {
+            return is_sensitive_key(text).then(|| REDACTED.to_owned());
+        }
+        found.depth += 1;
         let shown = super::shown(&json, found);
+        found.depth -= 1;
         return (shown != json).then(|| shown.to_string());
     }
     let mut spans = Vec::new();
@@ -36,7 +45,7 @@ pub(super) fn without(text: &str, found: &mut Vec<String>) -> Option<String> {
 pub(super) fn without_those_of_urls(text: &str) -> Cow<'_, str> {
     let mut spans = Vec::new();
     in_urls(text, &mut spans);
-    hide(text, spans, &mut Vec::new())
+    hide(text, spans, &mut Found::default())
 }
 
 /// Objects and lists that a text holds, such as an annotation that keeps what was applied last.
@@ -50,7 +59,7 @@ fn as_json(text: &str) -> Option<Value> {
     }
 }
 
-fn hide<'t>(text: &'t str, mut spans: Vec<Range<usize>>, found: &mut Vec<String>) -> Cow<'t, str> {
+fn hide<'t>(text: &'t str, mut spans: Vec<Range<usize>>, found: &mut Found) -> Cow<'t, str> {
     spans.retain(|span| !span.is_empty());
     if spans.is_empty() {
         return Cow::Borrowed(text);
@@ -72,8 +81,8 @@ fn hide<'t>(text: &'t str, mut spans: Vec<Range<usize>>, found: &mut Vec<String>
 }
 
 /// Adds `secret`, and what of it others would write: without what follows or surrounds it.
-pub(super) fn note(secret: &str, found: &mut Vec<String>) {
-    found.push(secret.to_owned());
+pub(super) fn note(secret: &str, found: &mut Found) {
+    found.secrets.push(secret.to_owned());
     let is_end = |c: char| c.is_whitespace() || [',', ';', '&'].contains(&c);
     let scheme = secret
         .split(|c: char| c.is_whitespace() || c == ':')
@@ -86,7 +95,7 @@ pub(super) fn note(secret: &str, found: &mut Vec<String>) {
     };
     let first = rest.split(is_end).next().unwrap_or_default().trim_matches(QUOTES);
     if !first.is_empty() && first != secret {
-        found.push(first.to_owned());
+        found.secrets.push(first.to_owned());
     }
 }
 
@@ -122,6 +131,8 @@ fn parts(text: &str, is_end: impl Fn(char) -> bool) -> impl Iterator<Item = (usi
 
 /// Where the password stands in `user:password@host/path`, or the token in `token@host`.
 fn user_info(scheme: &str, rest: &str) -> Option<Range<usize>> {
+    // What stands before the digest of an image is no user.
+    let rest = rest.split("@sha256:").next().unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.starts_with('[') {
         return None; // an address of version 6
@@ -130,12 +141,12 @@ fn user_info(scheme: &str, rest: &str) -> Option<Range<usize>> {
     let end = if let Some(end) = authority.rfind('@') {
         end
     } else {
-        // A password with a slash in it that should have been escaped. A port is a number.
+        // A password with a slash in it that should have been escaped. A port is a number, and a comma parts hosts.
         let behind = &authority[colon? + 1..];
-        if behind.bytes().all(|b| b.is_ascii_digit()) {
+        if behind.bytes().all(|b| b.is_ascii_digit()) || behind.contains(',') {
             return None;
         }
-        rest.rfind('@')?
+        rest.split(['?', '#']).next().unwrap_or_default().rfind('@')?
     };
     if let Some(colon) = colon.filter(|colon| *colon < end) {
         return Some(colon + 1..end);
@@ -145,9 +156,10 @@ fn user_info(scheme: &str, rest: &str) -> Option<Range<usize>> {
     (scheme.ends_with("http") || scheme.ends_with("https")).then_some(0..end)
 }
 
-/// Values of parameters such as `token=x` and `sig=x`.
+/// Values of parameters such as `token=x` and `sig=x`, which follow on host and path.
 fn parameters(rest: &str) -> impl Iterator<Item = Range<usize>> {
-    parts(rest, |c| ['?', '&', ';', '#'].contains(&c)).filter_map(|(begin, part)| {
+    let parameters = parts(rest, |c| ['?', '&', ';', '#'].contains(&c)).skip(1);
+    parameters.filter_map(|(begin, part)| {
         let part = part
             .trim_end_matches(['?', '&', ';', '#', '"', '\'', '`', '<', '>'])
             .trim_end();
@@ -179,8 +191,11 @@ fn behind_signs(text: &str, spans: &mut Vec<Range<usize>>) {
         }
         let before = line.trim_end_matches(['-', ' ', '\t']);
         let is_first = before.is_empty() || before.ends_with('\n');
-        let is_header = || name.to_ascii_lowercase().ends_with("authorization");
-        let is_line = sign == ":" && (is_header() || (is_first && text[at + 1..].starts_with([' ', '\t'])));
+        let behind = &text[at + 1..];
+        let is_spaced = behind.starts_with([' ', '\t']);
+        let is_header =
+            || name.to_ascii_lowercase().ends_with("authorization") && (is_spaced || begins_with_scheme(behind));
+        let is_line = sign == ":" && (is_header() || (is_first && is_spaced));
         if sign == ":" && !is_quoted && !is_line {
             continue;
         }
@@ -192,6 +207,12 @@ fn behind_signs(text: &str, spans: &mut Vec<Range<usize>>) {
         done = value.end;
         spans.push(value);
     }
+}
+
+/// Whether `text` is a token behind what it is called in HTTP.
+fn begins_with_scheme(text: &str) -> bool {
+    let word = text.split([' ', '\t']).next().unwrap_or_default();
+    word.len() < text.len() && SCHEMES.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// The word, or what stands in quotes, from `at` on.
@@ -248,9 +269,9 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> (String, Vec<String>) {
-        let mut found = Vec::new();
+        let mut found = Found::default();
         let shown = without(text, &mut found);
-        (shown.unwrap_or_else(|| text.to_owned()), found)
+        (shown.unwrap_or_else(|| text.to_owned()), found.secrets)
     }
 
     #[rstest]
@@ -291,6 +312,12 @@ mod tests {
     #[case::short_header("Authorization:Basic abc", "Authorization:******", &["Basic abc", "abc"])]
     #[case::other_script("é-password=ü", "é-password=******", &["ü"])]
     // What is none.
+    #[case::partition("s3://bucket/tokens/dt=2024-01-01/a", "s3://bucket/tokens/dt=2024-01-01/a", &[])]
+    #[case::hosts("jdbc:postgresql://h1:5432,h2:5432/db?user=a@b", "jdbc:postgresql://h1:5432,h2:5432/db?user=a@b", &[])]
+    #[case::name_nodes("hdfs://n1:8020,n2:8020/a@b", "hdfs://n1:8020,n2:8020/a@b", &[])]
+    #[case::digest("docker://flink:1.20@sha256:ab", "docker://flink:1.20@sha256:ab", &[])]
+    #[case::digest_behind_a_path("docker://h:x/flink:1.20@sha256:ab", "docker://h:x/flink:1.20@sha256:ab", &[])]
+    #[case::image_of_such_a_name("ghcr.io/acme/authorization:1.2 x", "ghcr.io/acme/authorization:1.2 x", &[])]
     #[case::prose("the password is x=y", "the password is x=y", &[])]
     #[case::image("registry/token-service:1.2", "registry/token-service:1.2", &[])]
     #[case::path("https://token-service/path?x=y", "https://token-service/path?x=y", &[])]
@@ -307,6 +334,21 @@ mod tests {
         let (hidden, secrets) = shown(text);
         assert_eq!(hidden, expected);
         assert_eq!(secrets, found);
+    }
+
+    #[test]
+    fn json_in_json_is_read_some_times_and_then_hidden() {
+        let nested = |times: u8| {
+            (1..times).fold(r#"{"password":"hunter2","a":"b"}"#.to_owned(), |text, _| {
+                serde_json::json!({ "a": text }).to_string()
+            })
+        };
+        let (hidden, secrets) = shown(&nested(DEEPEST));
+        assert!(!hidden.contains("hunter2") && hidden.contains("password"), "{hidden}");
+        assert_eq!(secrets, ["hunter2"]);
+        let (hidden, secrets) = shown(&nested(DEEPEST + 1));
+        assert!(!hidden.contains("hunter2") && !hidden.contains("password"), "{hidden}");
+        assert!(secrets.is_empty());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod follow;
 mod functions;
 mod load;
 mod matching;
+mod mistakes;
 mod policy;
 mod scan;
 mod typed;

@@ -15,6 +15,7 @@ use sluice_shared::secrets::without_secrets;
 use crate::expression::{Expression, Mistake};
 use crate::fields::{Field, as_text};
 use crate::matching;
+use crate::mistakes::Mistakes;
 use crate::values::{Inputs, to_json};
 
 /// Most rules, and most defaults, of one policy.
@@ -66,44 +67,6 @@ struct Default {
     path: String,
     field: Field,
     value: Expression,
-}
-
-/// What is wrong with a policy, gathered.
-#[derive(Debug, Default)]
-struct Mistakes(Vec<Violation>);
-
-const EXPRESSION_FIX: &str = "correct the expression; docs/policies.md lists variables and functions";
-
-impl Mistakes {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Violation {
-            path: path.into(),
-            code: codes::POLICY_INVALID.into(),
-            message: message.into(),
-            fix: fix.into(),
-            value: None,
-        });
-    }
-
-    fn compiled(&mut self, path: &str, source: &str) -> Option<Expression> {
-        Expression::compile(source)
-            .map_err(|mistakes| {
-                for mistake in mistakes {
-                    self.expression(path, &mistake);
-                }
-            })
-            .ok()
-    }
-
-    fn expression(&mut self, path: &str, mistake: &Mistake) {
-        self.0.push(Violation {
-            path: path.to_owned(),
-            code: codes::POLICY_EXPRESSION.into(),
-            message: mistake.to_string(),
-            fix: EXPRESSION_FIX.to_owned(),
-            value: None,
-        });
-    }
 }
 
 impl Policy {

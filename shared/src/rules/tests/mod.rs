@@ -1,9 +1,11 @@
 //! Every rule refuses what it is there for, nothing refuses a good object, and nobody is refused for an old mistake.
 
+mod administrators;
 mod cases;
 mod everyday;
 mod objects;
 mod properties;
+mod secrets;
 mod upstream;
 
 use std::collections::BTreeSet;
@@ -14,9 +16,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::REDACTED;
 use cases::{Case, cases};
-use objects::{Cluster, acted_on, changed, codes, good, judge, judge_with, merge};
+use objects::{Cluster, acted_on, changed, codes, good, judge, merge};
 
 #[rstest]
 fn a_good_object_is_taken(
@@ -266,109 +267,6 @@ fn a_changed_spec_is_judged_as_a_whole() {
         ["version-unsupported"]
     );
     assert!(judge(Kind::FlinkDeployment, &good(Kind::FlinkDeployment), Some(&old)).is_valid());
-}
-
-#[test]
-fn defaults_of_the_administrator_count() {
-    let defaults = DefaultConfiguration::new(
-        [
-            ("jobmanager.memory.process.size", "1g"),
-            (
-                "kubernetes.operator.default-configuration.namespace.team-a.taskmanager.memory.flink.size",
-                "1g",
-            ),
-            (
-                "kubernetes.operator.default-configuration.flink-version.v1_20.state.checkpoints.dir",
-                "s3://c",
-            ),
-            ("state.savepoints.dir", "s3://s"),
-            ("execution.checkpointing.interval", "1 min"),
-        ]
-        .into_iter()
-        .collect(),
-    );
-    let object = changed(
-        Kind::FlinkDeployment,
-        &json!({ "spec": { "jobManager": null, "taskManager": null, "job": { "upgradeMode": "savepoint" } } }),
-    );
-    assert_eq!(
-        judge_with(&defaults, Kind::FlinkDeployment, &object, None),
-        Report::default()
-    );
-    assert_eq!(
-        codes(&judge(Kind::FlinkDeployment, &object, None)),
-        [
-            "checkpoint-dir-missing",
-            "savepoint-dir-missing",
-            "memory-missing",
-            "memory-missing"
-        ]
-    );
-}
-
-#[test]
-fn a_forbidden_default_is_the_administrators_to_mend() {
-    let defaults = DefaultConfiguration::new([("kubernetes.namespace", "x")].into_iter().collect());
-    let report = judge_with(&defaults, Kind::FlinkDeployment, &good(Kind::FlinkDeployment), None);
-    assert_eq!(codes(&report), ["config-forbidden"]);
-    assert!(report.violations[0].fix.contains("administrator"));
-}
-
-#[test]
-fn a_mistaken_switch_of_the_administrator_is_no_field_of_the_object() {
-    let key = "kubernetes.operator.warnings.disabled";
-    let defaults = DefaultConfiguration::new([(key, "nonsense")].into_iter().collect());
-    for kind in Kind::ALL {
-        let report = judge_with(&defaults, kind, &good(kind), None);
-        assert_eq!(found(&report), [("warning-code-unknown", "")], "{kind}");
-        assert!(report.warnings[0].fix.contains("administrator"));
-    }
-    let template = json!({ "spec": { "template": { "spec": { "flinkConfiguration": { key: "nonsense" } } } } });
-    let kind = Kind::FlinkBlueGreenDeployment;
-    let report = judge_with(&defaults, kind, &changed(kind, &template), None);
-    let path = format!("spec.template.spec.flinkConfiguration[{key}]");
-    assert_eq!(found(&report), [("warning-code-unknown", path.as_str())]);
-}
-
-#[test]
-fn secrets_are_not_shown() {
-    let object = changed(
-        Kind::FlinkDeployment,
-        &json!({ "spec": { "flinkConfiguration": { "kubernetes.env.secretKeyRef": "hunter2" } } }),
-    );
-    let report = judge(Kind::FlinkDeployment, &object, None);
-    assert_eq!(codes(&report), ["config-value"]);
-    assert_eq!(report.violations[0].value.as_deref(), Some(REDACTED));
-    assert!(!format!("{report} {report:?}").contains("hunter2"));
-}
-
-/// Rules quote what is wrong, and in what they quote there may be a password.
-#[rstest]
-#[case::image(Kind::FlinkDeployment, json!({ "image": "https://user:hunter2@registry/my image" }), "image-invalid")]
-#[case::image_of_a_pod(
-    Kind::FlinkDeployment,
-    json!({ "podTemplate": { "spec": { "containers": [{ "name": "a", "image": "https://user:hunter2@registry/my image" }] } } }),
-    "pod-template-image"
-)]
-#[case::jar(Kind::FlinkSessionJob, json!({ "job": { "jarURI": "https://user:hunter2@h/a b?token=hunter2" } }), "jar-uri-invalid")]
-fn passwords_of_urls_are_not_shown(#[case] kind: Kind, #[case] spec: Value, #[case] code: &str) {
-    let report = judge(kind, &changed(kind, &json!({ "spec": spec })), None);
-    assert_eq!(codes(&report), [code]);
-    assert!(!format!("{report} {report:?}").contains("hunter2"), "{report:?}");
-}
-
-#[rstest]
-#[case::configuration(json!({ "flinkConfiguration": { "fs.a": "hunter2\nkubernetes.cluster-id: other" } }))]
-#[case::argument(json!({ "job": { "args": ["--password", "hunter2\nkubernetes.cluster-id: other"] } }))]
-fn a_value_that_sets_another_key_is_refused(#[case] spec: Value) {
-    let object = changed(Kind::FlinkDeployment, &json!({ "spec": spec }));
-    let report = judge(Kind::FlinkDeployment, &object, None);
-    assert_eq!(codes(&report), ["config-lines"]);
-    assert_eq!(
-        report.warnings.iter().map(|w| w.code.as_ref()).collect::<Vec<_>>(),
-        ["config-value-cut"]
-    );
-    assert!(!format!("{report} {report:?}").contains("hunter2"));
 }
 
 #[test]

@@ -24,13 +24,14 @@ use crate::metrics::{Metrics, RequestLabels};
 use crate::review::{Request, Response, decode, encode, find_uid};
 use crate::verdict::{Failure, Verdict};
 
-/// Short requests that are judged at once.
+/// Requests that are judged at once.
 const EVALUATIONS: usize = 64;
-/// A request counts as several by its length, since an object takes many times its text in memory (16 bytes for each where it
-/// is a list of digits), and policies get copies of it.
-const EVALUATED_AS_ONE: usize = 32 * 1024;
-/// A request counts as so many at most: two of the longest are judged at once.
-const MOST_EVALUATIONS: usize = EVALUATIONS / 2;
+/// Requests longer than this are judged within [`LONG_TOGETHER`]: an object takes many times its text in memory (16 bytes for
+/// each where it is a list of digits), and policies get copies of it.
+const LONG: usize = 32 * KIB;
+/// KiB of long requests that are judged at once, or one alone if it is longer.
+const LONG_TOGETHER: u32 = 2048;
+const KIB: usize = 1024;
 /// Requests that wait to be judged; more are turned away.
 const WAITING: usize = 1024;
 /// Time where the caller gives none: the default of `timeoutSeconds` (`admissionregistration.k8s.io/v1`).
@@ -46,6 +47,7 @@ pub struct App {
     evaluate: Arc<dyn Evaluate>,
     metrics: Metrics,
     evaluations: Semaphore,
+    long: Semaphore,
     waiting: Semaphore,
     bodies: Bodies,
     /// While true, connections of HTTP/1.1 are asked to end after their answer.
@@ -71,6 +73,7 @@ impl App {
             bodies: Bodies::new(metrics.clone()),
             metrics,
             evaluations: Semaphore::new(EVALUATIONS),
+            long: Semaphore::new(LONG_TOGETHER as usize),
             waiting: Semaphore::new(WAITING),
             draining: Box::new(draining),
         }
@@ -139,13 +142,13 @@ async fn handle(State(app): State<Arc<App>>, request: HttpRequest) -> HttpRespon
 
 impl App {
     async fn judge(&self, endpoint: Endpoint, bytes: &[u8], deadline: Instant) -> Result<Judged, Failure> {
-        let _permit = {
+        let _permits = {
             let _place = self.waiting.try_acquire().map_err(|_| Failure::Overloaded)?;
             let _waiting = self.metrics.waiting();
-            self.evaluations
-                .acquire_many(evaluations(bytes.len()))
-                .await
-                .map_err(|_| Failure::Internal)?
+            // First the share of long ones: those that wait for it keep no place from short ones.
+            let long = self.long.acquire_many(share_of_long(bytes.len()));
+            let long = long.await.map_err(|_| Failure::Internal)?;
+            (long, self.evaluations.acquire().await.map_err(|_| Failure::Internal)?)
         };
         let began = Instant::now();
         let mut request = decode(bytes).map_err(|e| Failure::Malformed(e.to_string()))?;
@@ -184,10 +187,12 @@ impl App {
     }
 }
 
-/// As how many a request of `length` bytes counts.
-fn evaluations(length: usize) -> u32 {
-    let count = length.div_ceil(EVALUATED_AS_ONE).clamp(1, MOST_EVALUATIONS);
-    u32::try_from(count).unwrap_or(u32::MAX)
+/// What a request of `length` bytes takes of [`LONG_TOGETHER`].
+fn share_of_long(length: usize) -> u32 {
+    if length <= LONG {
+        return 0;
+    }
+    u32::try_from(length.div_ceil(KIB)).map_or(LONG_TOGETHER, |share| share.min(LONG_TOGETHER))
 }
 
 /// Kind and operation, for metrics.
@@ -301,14 +306,14 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case::nothing(0, 1)]
-    #[case::as_most_are(5 * 1024, 1)]
-    #[case::one(32 * 1024, 1)]
-    #[case::more(32 * 1024 + 1, 2)]
-    #[case::half(1024 * 1024, 32)]
-    #[case::the_longest(7 * 1024 * 1024, 32)]
-    fn long_requests_count_as_several(#[case] length: usize, #[case] count: u32) {
-        assert_eq!(evaluations(length), count);
+    #[case::nothing(0, 0)]
+    #[case::as_most_are(5 * KIB, 0)]
+    #[case::longest_short(LONG, 0)]
+    #[case::shortest_long(LONG + 1, 33)]
+    #[case::whole(2 * 1024 * KIB, LONG_TOGETHER)]
+    #[case::the_longest(crate::body::BODY_LIMIT, LONG_TOGETHER)]
+    fn long_requests_share_what_is_theirs(#[case] length: usize, #[case] share: u32) {
+        assert_eq!(share_of_long(length), share);
     }
 
     #[rstest]

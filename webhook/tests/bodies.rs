@@ -11,17 +11,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use common::{UID, ask, create_deployment, good_spec, post, webhook};
+use futures::future::BoxFuture;
 use futures::{StreamExt as _, stream};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use sluice_certs::Current;
 use sluice_shared::config::DefaultConfiguration;
-use sluice_webhook::dispatch::Admission;
+use sluice_webhook::dispatch::{Admission, Endpoint, Evaluate};
 use sluice_webhook::http::App;
 use sluice_webhook::judge::Judge;
 use sluice_webhook::lookups::Lookups;
 use sluice_webhook::metrics::Metrics;
+use sluice_webhook::review::Request as AdmissionRequest;
+use sluice_webhook::verdict::Verdict;
 use tokio::task::JoinSet;
 
 fn message(response: &Value) -> &str {
@@ -134,6 +137,46 @@ async fn who_sends_slowly_takes_no_more_than_a_share_of_the_memory_and_soon_give
         assert!(message(&response).contains("bytes of the request's body"), "{response}");
     }
     assert!(says(r#"sluice_admission_bodies_waiting{size="small"} 0"#));
+}
+
+/// Takes a second for each request, and counts long ones that it has at once.
+#[derive(Default)]
+struct Slow {
+    long: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Evaluate for Slow {
+    fn evaluate<'a>(&'a self, _: Endpoint, request: &'a AdmissionRequest<'a>) -> BoxFuture<'a, Verdict> {
+        let long = usize::from(request.object.is_some_and(|object| object.get().len() > 32 << 10));
+        Box::pin(async move {
+            let now = self.long.fetch_add(long, Ordering::Relaxed) + long;
+            self.most.fetch_max(now, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.long.fetch_sub(long, Ordering::Relaxed);
+            Verdict::pass()
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_requests_are_judged_a_few_at_a_time_and_hold_up_no_short_one() {
+    let slow = Arc::new(Slow::default());
+    let app = App::new(Arc::<Slow>::clone(&slow), Metrics::default(), || false).router();
+    let mut long = JoinSet::new();
+    for _ in 0..24 {
+        long.spawn(ask(app.clone(), post("/validate?timeout=30s", of_length(256 << 10))));
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let asked = tokio::time::Instant::now();
+    let (_, response) = ask(app, post("/validate", create_deployment(&good_spec()).to_string())).await;
+    assert_eq!(response["allowed"], true, "{response}");
+    assert!(asked.elapsed() < Duration::from_millis(1100), "{:?}", asked.elapsed());
+    for (_, response) in long.join_all().await {
+        assert_eq!(response["allowed"], true, "{response}");
+    }
+    // 2 MiB of them.
+    assert_eq!(slow.most.load(Ordering::Relaxed), 8);
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,6 +86,8 @@ fn memory() -> Outcome {
 
 /// From starting a process to its `/readyz` saying yes.
 async fn start(folder: &Path) -> Outcome {
+    // The controller is ready when it has listed what it watches, for which the CRDs have to be there.
+    sluice::ensure_installed().await?;
     let namespace = TestNamespace::create(&client().await?, "bench-start").await?;
     let temporary = std::env::temp_dir().join(format!("sluice-bench-{}", std::process::id()));
     std::fs::create_dir_all(&temporary)?;

@@ -41,7 +41,13 @@ func run(t *testing.T, arguments ...string) (string, error) {
 
 func template(t *testing.T, arguments ...string) string {
 	t.Helper()
-	text, err := run(t, append([]string{"template", "sluice", chartDir, "--namespace", namespace}, arguments...)...)
+	return templateAs(t, "sluice", arguments...)
+}
+
+// templateAs renders the chart as a release of that name.
+func templateAs(t *testing.T, release string, arguments ...string) string {
+	t.Helper()
+	text, err := run(t, append([]string{"template", release, chartDir, "--namespace", namespace}, arguments...)...)
 	if err != nil {
 		t.Fatalf("helm template %v: %v", arguments, err)
 	}

@@ -12,6 +12,7 @@ on_cluster := tests/tools/on-cluster.sh
 left_out := tests/tools/left-out.sh
 # All tests are built with the whole workspace and these: for other features, or for one package alone, Cargo would compile
 # what lies below again.
+# `--examples`, of which there are none, makes a build without tests resolve the features that tests need, for the same reason.
 features := sluice-webhook/opentelemetry
 images := busybox flink-1.20 flink-2.3
 
@@ -52,7 +53,7 @@ build: setup ## Builds the static release binaries
 lint: setup ## Formatting, Clippy, documentation, generated files
 	@$(step) "Check the formatting" cargo fmt --all --check
 	$(step) "Clippy" cargo clippy --quiet --workspace --all-targets --all-features --locked -- --deny warnings
-	$(step) "Documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc --quiet --workspace --all-features --no-deps --locked
+	$(step) "Documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc --quiet --workspace --all-features --no-deps --lib --bins --examples --locked
 	$(step) "Generated manifests" deploy/kustomize/generate.sh --check
 
 .PHONY: rules-doc
@@ -92,7 +93,7 @@ test-e2e: up ## Sluice on the real cluster with real Flink; ARGS names tests
 	if $(left_out) "End-to-end tests cert_manager" "they start cert-manager's controllers on this machine"; then skip+=(--skip cert_manager::); fi
 	if $(left_out) "End-to-end tests chaos" "they kill processes of a node"; then skip+=(--skip chaos::); fi
 	if $(left_out) "End-to-end tests own_certificates" "they connect to pods from this machine"; then skip+=(--skip own_certificates::); fi
-	cargo build --quiet --workspace --features $(features),sluice-e2e/cluster --bin sluice --locked
+	cargo build --quiet --workspace --features $(features),sluice-e2e/cluster --bin sluice --examples --locked
 	$(on_cluster) cargo test --workspace --features $(features),sluice-e2e/cluster --test e2e --locked -- --test-threads=1 "$${skip[@]}" $(ARGS)
 
 bench := cargo run --quiet --package sluice-e2e --bin bench --

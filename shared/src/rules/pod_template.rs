@@ -1,6 +1,7 @@
 //! `podTemplate`, of the cluster and of its JobManager and TaskManagers.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use k8s_openapi::api::core::v1::PodSpec;
 use kube::core::ObjectMeta;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::report::Findings;
-use super::subject::Deployment;
+use super::subject::{Deployment, Place};
 use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
 use super::{fields, image, resources, shape};
 use crate::config::Amount;
@@ -113,20 +114,20 @@ struct Template {
 
 /// A template and its path.
 struct Written<'a> {
-    path: String,
+    path: Place,
     value: &'a Value,
 }
 
 fn templates<'a>(subject: &Deployment<'a>) -> impl Iterator<Item = Written<'a>> + use<'a> {
     let spec = subject.spec;
     [
-        (subject.path("podTemplate"), spec.pod_template.as_ref()),
+        (subject.place("podTemplate"), spec.pod_template.as_ref()),
         (
-            subject.path("jobManager.podTemplate"),
+            subject.place("jobManager.podTemplate"),
             spec.job_manager.as_ref().and_then(|jm| jm.pod_template.as_ref()),
         ),
         (
-            subject.path("taskManager.podTemplate"),
+            subject.place("taskManager.podTemplate"),
             spec.task_manager.as_ref().and_then(|tm| tm.pod_template.as_ref()),
         ),
     ]
@@ -139,23 +140,33 @@ fn templates<'a>(subject: &Deployment<'a>) -> impl Iterator<Item = Written<'a>> 
 
 impl<'a> Written<'a> {
     /// Path and members of the maps in the list `spec.<list>`.
-    fn elements(&self, list: &str) -> impl Iterator<Item = (String, &'a Map<String, Value>)> + use<'a> {
-        let path = format!("{}.spec.{list}", self.path);
+    fn elements(&self, list: &'static str) -> impl Iterator<Item = (Element, &'a Map<String, Value>)> + use<'a> {
+        let template = self.path;
         let elements = self.value.get("spec").and_then(|spec| spec.get(list));
         elements
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
             .enumerate()
-            .filter_map(move |(index, element)| Some((format!("{path}[{index}]"), element.as_object()?)))
+            .filter_map(move |(index, element)| Some((Element { template, list, index }, element.as_object()?)))
     }
 
-    fn containers(&self) -> impl Iterator<Item = (String, &'a Map<String, Value>)> + use<'a> {
-        CONTAINER_LISTS
-            .into_iter()
-            .flat_map(|list| self.elements(list).collect::<Vec<_>>())
-            .collect::<Vec<_>>()
-            .into_iter()
+    fn containers(&self) -> impl Iterator<Item = (Element, &'a Map<String, Value>)> {
+        CONTAINER_LISTS.into_iter().flat_map(|list| self.elements(list))
+    }
+}
+
+/// An element of a list in a template's spec.
+#[derive(Clone, Copy)]
+struct Element {
+    template: Place,
+    list: &'static str,
+    index: usize,
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.spec.{}[{}]", self.template, self.list, self.index)
     }
 }
 
@@ -186,7 +197,7 @@ fn fields_have_their_types(subject: &Deployment<'_>, findings: &mut Findings<'_>
         let (_, misfits) = shape::read::<Template>(template.value);
         for misfit in misfits {
             let path = if misfit.path.is_empty() {
-                template.path.clone()
+                template.path.to_string()
             } else {
                 format!("{}.{}", template.path, misfit.path)
             };
@@ -241,17 +252,17 @@ fn names_are_valid(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
                 let Some(name) = element.get("name").and_then(Value::as_str) else {
                     continue;
                 };
-                let path = format!("{path}.name");
+                let path = || format!("{path}.name");
                 if let Some(problem) = label_problem(name) {
                     findings.add_value(
-                        path,
+                        path(),
                         name,
                         format!("the name \"{name}\" {problem}"),
                         "choose another name, such as my-sidecar",
                     );
                 } else if !names.insert(name) {
                     findings.add_value(
-                        path,
+                        path(),
                         name,
                         format!("the name \"{name}\" stands twice"),
                         "give each a name of its own",
@@ -286,7 +297,7 @@ fn quantities_are_valid(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
             };
             for section in ["requests", "limits"] {
                 for (name, text) in amounts(section) {
-                    check_quantity(format!("{path}.resources.{section}.{name}"), &text, findings);
+                    check_quantity(format_args!("{path}.resources.{section}.{name}"), &text, findings);
                 }
             }
             for (name, request) in amounts("requests") {
@@ -310,20 +321,20 @@ fn quantities_are_valid(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
                 .and_then(|volume| volume.get("sizeLimit"))
                 .and_then(quantity_text)
             {
-                check_quantity(format!("{path}.emptyDir.sizeLimit"), &text, findings);
+                check_quantity(format_args!("{path}.emptyDir.sizeLimit"), &text, findings);
             }
         }
     }
 }
 
-fn check_quantity(path: String, text: &str, findings: &mut Findings<'_>) {
+fn check_quantity(path: fmt::Arguments<'_>, text: &str, findings: &mut Findings<'_>) {
     let problem = match text.parse::<Amount>() {
         Err(_) => "is no quantity",
         Ok(amount) if amount.is_negative() => "is negative",
         Ok(_) => return,
     };
     findings.add_value(
-        path,
+        path.to_string(),
         text,
         format!("\"{text}\" {problem}"),
         "write a Kubernetes quantity, such as \"500m\", \"2\" or \"1Gi\"",
@@ -394,8 +405,8 @@ fn far_from_flinks(subject: &Deployment<'_>, template: &Written<'_>, written: &V
     let gets: Vec<String> = resources::process_sizes(subject)
         .into_iter()
         .filter(|(name, _)| match *name {
-            "JobManager" => !template.path.ends_with("taskManager.podTemplate"),
-            _ => !template.path.ends_with("jobManager.podTemplate"),
+            "JobManager" => !template.path.field.starts_with("taskManager."),
+            _ => !template.path.field.starts_with("jobManager."),
         })
         .filter_map(|(name, size)| {
             let size = size?;

@@ -1,7 +1,7 @@
 //! `spec.jobManager` and `spec.taskManager`: amounts and replicas.
 
 use super::report::Findings;
-use super::subject::Deployment;
+use super::subject::{Deployment, Place};
 use super::table::{CLUSTERS, Cause, Check, Rule, Severity};
 use crate::api::{Quantity, Resource, ResourceRequirements};
 use crate::config::options::{JOB_MANAGER_PROCESS_MEMORY, TASK_MANAGER_PROCESS_MEMORY, is_ha_enabled};
@@ -131,7 +131,7 @@ struct Component<'a> {
     /// For people.
     name: &'static str,
     /// Path of its part of the spec.
-    path: String,
+    path: Place,
     resource: Option<&'a Resource>,
     resources: Option<&'a ResourceRequirements>,
     replicas: Option<i32>,
@@ -146,7 +146,7 @@ fn components<'a>(subject: &Deployment<'a>) -> [Component<'a>; 2] {
     [
         Component {
             name: "JobManager",
-            path: subject.path("jobManager"),
+            path: subject.place("jobManager"),
             resource: jm.and_then(|c| c.resource.as_ref()),
             resources: jm.and_then(|c| c.resources.as_ref()),
             replicas: jm.and_then(|c| c.replicas),
@@ -155,7 +155,7 @@ fn components<'a>(subject: &Deployment<'a>) -> [Component<'a>; 2] {
         },
         Component {
             name: "TaskManager",
-            path: subject.path("taskManager"),
+            path: subject.place("taskManager"),
             resource: tm.and_then(|c| c.resource.as_ref()),
             resources: tm.and_then(|c| c.resources.as_ref()),
             replicas: tm.and_then(|c| c.replicas),
@@ -165,44 +165,57 @@ fn components<'a>(subject: &Deployment<'a>) -> [Component<'a>; 2] {
     ]
 }
 
-impl<'a> Component<'a> {
-    /// Requests, then limits: path within the component, name of the resource, amount as written.
-    fn quantities(&self) -> impl Iterator<Item = (String, &'a str, &'a Quantity)> + use<'a> {
-        let path = self.path.clone();
-        let sections = self
-            .resources
-            .map(|r| [("requests", r.requests.as_ref()), ("limits", r.limits.as_ref())]);
-        sections.into_iter().flatten().flat_map(move |(section, amounts)| {
-            let path = path.clone();
-            amounts
-                .into_iter()
-                .flatten()
-                .map(move |(name, quantity)| (format!("{path}.resources.{section}.{name}"), name.as_str(), quantity))
-        })
+/// A request or a limit.
+struct Amounted<'a> {
+    component: Place,
+    section: &'static str,
+    name: &'a str,
+    quantity: &'a Quantity,
+}
+
+impl Amounted<'_> {
+    fn path(&self) -> String {
+        format!("{}.resources.{}.{}", self.component, self.section, self.name)
     }
 }
 
 impl Component<'_> {
-    /// Path and text of the memory size that counts: a request before a limit, and the short form only where the long
-    /// one is empty.
-    fn memory(&self) -> Option<(String, &str)> {
+    /// Requests, then limits.
+    fn quantities(&self) -> impl Iterator<Item = Amounted<'_>> {
+        let sections = self
+            .resources
+            .map(|r| [("requests", r.requests.as_ref()), ("limits", r.limits.as_ref())]);
+        let component = self.path;
+        sections.into_iter().flatten().flat_map(move |(section, amounts)| {
+            amounts.into_iter().flatten().map(move |(name, quantity)| Amounted {
+                component,
+                section,
+                name,
+                quantity,
+            })
+        })
+    }
+
+    /// The memory size that counts, and where it stands: a request before a limit, and the short form only where the
+    /// long one is empty.
+    fn memory(&self) -> Option<(&str, MemoryPlace<'_>)> {
         if self.quantities().next().is_some() {
             return self
                 .quantities()
-                .find(|(_, name, _)| *name == MEMORY)
-                .map(|(path, _, quantity)| (path, quantity.0.as_str()));
+                .find(|amount| amount.name == MEMORY)
+                .map(|amount| (amount.quantity.0.as_str(), MemoryPlace::Long(amount)));
         }
         let text = self
             .resource?
             .memory
             .as_deref()
             .filter(|text| !text.trim().is_empty())?;
-        Some((format!("{}.resource.memory", self.path), text))
+        Some((text, MemoryPlace::Short(self.path)))
     }
 
     /// What Flink's memory model says of `config`; `None` where the size cannot be read, which is refused elsewhere.
     fn process_size(&self, config: &FlinkConfig) -> Option<Result<MemorySize, MemoryError>> {
-        let Some((_, text)) = self.memory() else {
+        let Some((text, _)) = self.memory() else {
             return Some((self.model)(config));
         };
         let size = parse_memory_flink_then_kubernetes(text)
@@ -211,6 +224,23 @@ impl Component<'_> {
         let mut config = config.clone();
         config.set(self.process_memory, size.to_string());
         Some((self.model)(&config))
+    }
+}
+
+/// Where a memory size stands.
+enum MemoryPlace<'a> {
+    /// Among `resources`.
+    Long(Amounted<'a>),
+    /// In `resource` of this component.
+    Short(Place),
+}
+
+impl MemoryPlace<'_> {
+    fn path(&self) -> String {
+        match self {
+            Self::Long(amount) => amount.path(),
+            Self::Short(component) => format!("{component}.resource.memory"),
+        }
     }
 }
 
@@ -260,7 +290,7 @@ fn memory_is_possible(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         let path = match component.memory() {
-            Some((path, _)) if error.key() == component.process_memory => path,
+            Some((_, place)) if error.key() == component.process_memory => place.path(),
             _ => subject.config_path(error.key()),
         };
         findings.add_with_fix(
@@ -326,14 +356,20 @@ fn is_negative(quantity: &Quantity) -> bool {
 
 fn quantities_are_readable(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     for component in components(subject) {
-        for (path, name, quantity) in component.quantities() {
+        for amount in component.quantities() {
+            let (name, quantity) = (amount.name, amount.quantity);
             if read(name, quantity).is_none() && !is_negative(quantity) {
                 let fix = if name == MEMORY {
                     MEMORY_FIX
                 } else {
                     "write a Kubernetes quantity, such as \"500m\", \"2\" or \"1Gi\""
                 };
-                findings.add_value(path, &quantity.0, format!("\"{}\" is no quantity", quantity.0), fix);
+                findings.add_value(
+                    amount.path(),
+                    &quantity.0,
+                    format!("\"{}\" is no quantity", quantity.0),
+                    fix,
+                );
             }
         }
     }
@@ -341,7 +377,8 @@ fn quantities_are_readable(subject: &Deployment<'_>, findings: &mut Findings<'_>
 
 fn amounts_are_positive(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     for component in components(subject) {
-        for (path, name, quantity) in component.quantities() {
+        for amount in component.quantities() {
+            let (name, quantity) = (amount.name, amount.quantity);
             let wrong = match read(name, quantity) {
                 Some(Read::Memory(size)) => size == MemorySize::ZERO,
                 Some(Read::Other(amount)) => name == CPU && !amount.is_positive(),
@@ -349,7 +386,7 @@ fn amounts_are_positive(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
             };
             if wrong {
                 findings.add_value(
-                    path,
+                    amount.path(),
                     &quantity.0,
                     format!("the {}'s {name} of \"{}\" is not above 0", component.name, quantity.0),
                     "write an amount above 0",
@@ -362,10 +399,11 @@ fn amounts_are_positive(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
 fn amounts_are_not_negative(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     let fix = "write an amount of 0 or more";
     for component in components(subject) {
-        for (path, name, quantity) in component.quantities() {
+        for amount in component.quantities() {
+            let (name, quantity) = (amount.name, amount.quantity);
             if name != CPU && name != MEMORY && is_negative(quantity) {
                 let message = format!("the {}'s {name} of \"{}\" is negative", component.name, quantity.0);
-                findings.add_value(path, &quantity.0, message, fix);
+                findings.add_value(amount.path(), &quantity.0, message, fix);
             }
         }
         if let Some(cpu) = component.resource.and_then(|r| r.cpu).filter(|cpu| *cpu < 0.0) {

@@ -1,6 +1,7 @@
 //! What rules look at: an object, and what follows from it and its surroundings, worked out once.
 
 use std::cell::OnceCell;
+use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -47,6 +48,19 @@ pub(super) fn setting<T: OptionValue>(config: &FlinkConfig, option: &ConfigOptio
 /// Whether `option` is set to more than white space.
 pub(super) fn is_given(config: &FlinkConfig, option: &ConfigOption<String>) -> bool {
     config.written(option).is_some_and(|(_, text)| !text.trim().is_empty())
+}
+
+/// A field of a spec, whose path is only written out where there is something to say of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    root: &'static str,
+    pub(super) field: &'static str,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.root, self.field)
+    }
 }
 
 /// A `FlinkDeployment`, or what a blue/green deployment makes its children of.
@@ -126,6 +140,10 @@ impl<'a> Deployment<'a> {
     #[must_use]
     pub fn path(&self, field: &str) -> String {
         format!("{}.{field}", self.root)
+    }
+
+    pub(super) fn place(&self, field: &'static str) -> Place {
+        Place { root: self.root, field }
     }
 
     /// Path of a key of the configuration.

@@ -6,6 +6,7 @@ mod everyday;
 mod objects;
 mod properties;
 mod secrets;
+mod together;
 mod upstream;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! The values next to each other on both sides of a rule, in all their spellings.
 
+mod amounts;
 mod autoscaler;
 mod blue_green;
 mod clusters;
@@ -19,6 +20,8 @@ const FD: Kind = Kind::FlinkDeployment;
 const HA: &str = "high-availability.type";
 
 pub(super) fn near(table: &mut Table) {
+    amounts::amounts(table);
+    amounts::demands(table);
     jobs::jobs(table);
     jobs::switches(table);
     state::state(table);

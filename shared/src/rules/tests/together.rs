@@ -298,3 +298,45 @@ fn codes_of(kind: Kind, patch: &Value) -> Vec<String> {
     let report = judge(kind, &changed(kind, patch), None);
     found(&report).into_iter().map(|(code, _)| code.to_owned()).collect()
 }
+
+/// Cases that name no version are not about one.
+#[test]
+fn flink_2_gets_the_verdict_of_flink_1() {
+    let mut tried = 0;
+    let mut wrong = String::new();
+    for Case {
+        code,
+        kind,
+        patch,
+        finds,
+    } in cases()
+    {
+        let pointer = match kind {
+            Kind::FlinkDeployment => "/spec",
+            Kind::FlinkBlueGreenDeployment => "/spec/template/spec",
+            Kind::FlinkSessionJob | Kind::FlinkStateSnapshot => continue,
+        };
+        let mut object = changed(kind, &patch);
+        let names_a_version = patch.pointer(&format!("{pointer}/flinkVersion")).is_some();
+        let spec = object
+            .pointer_mut(pointer)
+            .filter(|spec| spec["flinkVersion"] == "v1_20");
+        let Some(spec) = spec.filter(|_| !names_a_version && code != "version-change-while-suspended") else {
+            continue;
+        };
+        spec["flinkVersion"] = json!("v2_0");
+        let report = judge(kind, &object, None);
+        let found = found(&report);
+        let ours: Vec<&str> = found
+            .iter()
+            .filter(|(of, _)| *of == code)
+            .map(|(_, path)| *path)
+            .collect();
+        tried += 1;
+        if ours != finds {
+            writeln!(wrong, "{code} {kind} {patch}\n  finds {found:?}\n  should {finds:?}").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(tried > 500, "{tried}");
+}

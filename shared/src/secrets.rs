@@ -32,7 +32,7 @@ const OF_SECRET_VOLUME: [&str; 5] = ["defaultMode", "items", "name", "optional",
 
 /// `object` with its secrets hidden: what may be shown to people. Secret are values of members with such a name, the
 /// `value` beside such a `name` (an environment variable), arguments such as `--password=x` or `--password x`, and within
-/// any text the passwords and tokens of URLs, arguments, lines of a configuration, and all of this in JSON that the text
+/// any text the passwords and tokens of URLs, those of addresses (`user:password@host:port`), arguments, lines of a configuration, and all of this in JSON that the text
 /// holds.
 #[must_use]
 pub fn without_secrets(object: &Value) -> Value {

@@ -82,11 +82,14 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warn,
         what: "The job's own job.autoscaler settings stand beside job.autoscaler.enabled: true",
         why: "They have no effect while the autoscaler is off",
-        fix: "set job.autoscaler.enabled: true, or remove the settings; job.autoscaler.enabled: false says that they wait on purpose",
+        fix: "write job.autoscaler.enabled: true, or false if the settings are to wait",
         since: "0.1",
         check: Check::Job(settings_have_an_autoscaler),
     },
 ];
+
+/// What keys of the autoscaler began with before it had a prefix of its own.
+const AUTOSCALER_OLD_PREFIX: &str = "kubernetes.operator.job.autoscaler.";
 
 fn is_on(config: &FlinkConfig) -> bool {
     setting(config, &AUTOSCALER_ENABLED) == Some(true)
@@ -264,10 +267,13 @@ fn settings_have_an_autoscaler(subject: &Job<'_>, findings: &mut Findings<'_>) {
     if subject.config.is_set(&AUTOSCALER_ENABLED) {
         return;
     }
-    if let Some((key, _)) = written.with_prefix(AUTOSCALER_PREFIX).next() {
-        findings.add(
-            subject.config_path(&format!("{AUTOSCALER_PREFIX}{key}")),
-            "the setting has no effect: the autoscaler is off",
-        );
+    for prefix in [AUTOSCALER_PREFIX, AUTOSCALER_OLD_PREFIX] {
+        if let Some((key, _)) = written.with_prefix(prefix).next() {
+            findings.add(
+                subject.config_path(&format!("{prefix}{key}")),
+                "the setting has no effect: the autoscaler is off",
+            );
+            return;
+        }
     }
 }

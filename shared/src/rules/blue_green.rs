@@ -10,7 +10,7 @@ use crate::api::UpgradeMode;
 use crate::config::options::{
     BLUE_GREEN_ABORT_GRACE_PERIOD, BLUE_GREEN_DELETION_DELAY, BLUE_GREEN_RESCHEDULE_INTERVAL, SAVEPOINT_DIRECTORY,
 };
-use crate::config::{ConfigOption, OptionValue};
+use crate::config::{ConfigOption, OptionValue, iso_nanos, parse_duration};
 use crate::nearest::nearest;
 
 /// The longer of what is appended to the name for the children: `-blue`, `-green`.
@@ -135,7 +135,7 @@ fn options_are_readable(subject: &BlueGreen<'_>, findings: &mut Findings<'_>) {
     for (key, text) in subject.spec.configuration.iter().flatten() {
         let is_option = OPTIONS.iter().any(|option| option.key == key);
         // A negative delay or interval means none.
-        let is_negative = text.trim().starts_with('-') && key != BLUE_GREEN_ABORT_GRACE_PERIOD.key;
+        let is_negative = key != BLUE_GREEN_ABORT_GRACE_PERIOD.key && is_negative_duration(text.trim());
         if is_option
             && !is_negative
             && let Err(problem) = Duration::parse(text)
@@ -148,6 +148,12 @@ fn options_are_readable(subject: &BlueGreen<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+}
+
+fn is_negative_duration(text: &str) -> bool {
+    text.strip_prefix('-')
+        .is_some_and(|amount| parse_duration(amount).is_ok())
+        || iso_nanos(text).is_some_and(|nanos| nanos < 0)
 }
 
 fn options_are_known(subject: &BlueGreen<'_>, findings: &mut Findings<'_>) {

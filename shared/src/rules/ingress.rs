@@ -4,6 +4,7 @@ use super::report::Findings;
 use super::subject::{BlueGreen, Deployment};
 use super::table::{BLUE_GREENS, CLUSTERS, Cause, Check, Rule, Severity};
 use crate::api::IngressSpec;
+use crate::config::REDACTED;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -20,8 +21,8 @@ pub(super) const RULES: &[Rule] = &[
         code: "ingress-template-invalid",
         kinds: CLUSTERS,
         severity: Severity::Refuse(Cause::Invalid),
-        what: "The template, its variables replaced, is a host, a path, or both",
-        why: "Kubernetes would refuse the Ingress",
+        what: "The template, its variables replaced, is a host, a path, or both, without a user and of no scheme but http and https",
+        why: "Kubernetes would refuse the Ingress, or nothing would reach it: an Ingress holds a host and a path only",
         fix: FIX,
         since: "0.1",
         check: Check::Deployment(template_is_valid),
@@ -30,8 +31,8 @@ pub(super) const RULES: &[Rule] = &[
         code: "parent-ingress-invalid",
         kinds: BLUE_GREENS,
         severity: Severity::Refuse(Cause::Invalid),
-        what: "The ingress of a blue/green deployment has a template that is a host, a path, or both",
-        why: "Kubernetes would refuse the Ingress",
+        what: "The ingress of a blue/green deployment has a template that is a host, a path, or both, without a user and of no scheme but http and https",
+        why: "Kubernetes would refuse the Ingress, or nothing would reach it: an Ingress holds a host and a path only",
         fix: FIX,
         since: "0.1",
         check: Check::BlueGreen(parent_template_is_valid),
@@ -53,25 +54,40 @@ pub struct Address {
 /// Replaces `{{name}}` and `{{namespace}}` (in any case) in `template` and takes host and path out of the URL; `http://`
 /// is put before it where no scheme stands. Port, query and fragment are dropped.
 ///
+/// The Java operator puts `http://` before other schemes, too: the host of `ftp://h` is `ftp` then, which is nobody's. It
+/// drops users, who then get in without the password that was meant to keep others out.
+///
 /// # Errors
 /// What is wrong, as a clause that begins with the wrong part.
 pub fn address(template: &str, name: &str, namespace: &str) -> Result<Address, String> {
     let text = replace_ignoring_case(template, "{{name}}", name);
     let text = replace_ignoring_case(&text, "{{namespace}}", namespace);
-    let lower = text.to_ascii_lowercase();
-    let rest = ["http://", "https://"]
-        .iter()
-        .find(|scheme| lower.starts_with(**scheme))
-        .map_or(text.as_str(), |scheme| &text[scheme.len()..]);
+    let rest = match text.split_once("://") {
+        Some((scheme, rest)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
+        Some((scheme, _)) if is_scheme(scheme) => {
+            return Err(format!("the scheme \"{scheme}\" is neither http nor https"));
+        }
+        _ => text.as_str(),
+    };
     let (authority, path) = match rest.find(['/', '?', '#']) {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
     // The characters after which Java's URL ends the path. A regular expression such as "(/|$)(.*)" has none of them.
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    let authority = authority.rsplit('@').next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(HOLDS_A_USER.to_owned());
+    }
+    if authority.starts_with('[') {
+        return Err(is_address(authority));
+    }
+    // Java's URL reads the port as an int.
+    let is_port =
+        |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && (port.is_empty() || port.parse::<i32>().is_ok());
     let host = match authority.split_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        Some((host, port)) if is_port(port) => host,
+        // A password may hold a slash that should have been escaped.
+        Some(_) if path.contains('@') => return Err(HOLDS_A_USER.to_owned()),
         Some((_, port)) => return Err(format!("the port \"{port}\" is no number")),
         None => authority,
     };
@@ -88,6 +104,25 @@ pub fn address(template: &str, name: &str, namespace: &str) -> Result<Address, S
     })
 }
 
+const HOLDS_A_USER: &str = "the template holds a user, which an Ingress has no place for";
+
+fn is_address(host: &str) -> String {
+    format!("the host \"{host}\" is an address, and an Ingress needs a DNS name")
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}
+
+/// `template` as anybody may read it: what stands before an `@` may be a password.
+fn shown(template: &str) -> String {
+    match template.rfind('@') {
+        Some(at) => format!("{REDACTED}{}", &template[at..]),
+        None => template.to_owned(),
+    }
+}
+
 /// As Kubernetes checks the host of an Ingress: a DNS name, with `*.` before it allowed, and no address.
 fn check_host(host: &str) -> Result<(), String> {
     if host.contains("{{") {
@@ -96,9 +131,7 @@ fn check_host(host: &str) -> Result<(), String> {
         ));
     }
     if host.parse::<std::net::Ipv4Addr>().is_ok() {
-        return Err(format!(
-            "the host \"{host}\" is an address, and an Ingress needs a DNS name"
-        ));
+        return Err(is_address(host));
     }
     let name = host.strip_prefix("*.").unwrap_or(host);
     let is_label = |label: &str| {
@@ -161,10 +194,14 @@ fn template_is_valid(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     let Some(text) = of_child.as_deref().or(template) else {
         return;
     };
-    if let Err(problem) = address(text, &subject.name, subject.namespace) {
+    if let Err(mut problem) = address(text, &subject.name, subject.namespace) {
+        let alone = template.map(|template| address(template, &subject.name, subject.namespace));
+        if of_child.is_some() && alone.is_some_and(|alone| alone.is_ok()) {
+            problem.push_str("; a child's colour goes before its template, which therefore has to begin with a name");
+        }
         findings.add_value(
             subject.path("ingress.template"),
-            template.unwrap_or_default(),
+            shown(template.unwrap_or_default()),
             problem,
             FIX,
         );
@@ -197,7 +234,7 @@ fn check_template(
     if let Some(template) = ingress.and_then(|ingress| ingress.template.as_deref())
         && let Err(problem) = address(template, name, namespace)
     {
-        findings.add_value(path, template, problem, FIX);
+        findings.add_value(path, shown(template), problem, FIX);
     }
 }
 
@@ -220,6 +257,11 @@ mod tests {
         Some("/team-a/my-job(/|$)(.*)")
     )]
     #[case("*.example.com", Some("*.example.com"), None)]
+    #[case("HTTP://example.com", Some("example.com"), None)]
+    #[case("example.com:/a", Some("example.com"), Some("/a"))]
+    #[case("example.com/a@b", Some("example.com"), Some("/a@b"))]
+    #[case("example.com/?u=ftp://a", Some("example.com"), Some("/"))]
+    #[case("http:///{{name}}(/|$)(.*)", None, Some("/my-job(/|$)(.*)"))]
     fn addresses(#[case] template: &str, #[case] host: Option<&str>, #[case] path: Option<&str>) {
         let expected = Address {
             host: host.map(str::to_owned),
@@ -234,6 +276,18 @@ mod tests {
     #[case(
         "{{cluster}}.example.com",
         "the host \"{{cluster}}.example.com\" holds an unknown variable; known are {{name}} and {{namespace}}"
+    )]
+    #[case("ftp://u:hunter2@example.com", "the scheme \"ftp\" is neither http nor https")]
+    #[case("tcp://example.com", "the scheme \"tcp\" is neither http nor https")]
+    #[case("https://u:hunter2@example.com/a", HOLDS_A_USER)]
+    #[case("u@example.com", HOLDS_A_USER)]
+    #[case("u:hunter/2@example.com", HOLDS_A_USER)]
+    #[case("@example.com", HOLDS_A_USER)]
+    #[case("example.com:99999999999", "the port \"99999999999\" is no number")]
+    #[case("example.com:-1", "the port \"-1\" is no number")]
+    #[case(
+        "http://[::1]:8081/a",
+        "the host \"[::1]:8081\" is an address, and an Ingress needs a DNS name"
     )]
     #[case("10.0.0.1/a", "the host \"10.0.0.1\" is an address, and an Ingress needs a DNS name")]
     #[case(

@@ -218,9 +218,11 @@ impl Component<'_> {
         let Some((text, _)) = self.memory() else {
             return Some((self.model)(config));
         };
+        // Of none at all among the long form's amounts another rule speaks.
+        let is_long = self.quantities().next().is_some();
         let size = parse_memory_flink_then_kubernetes(text)
             .ok()
-            .filter(|size| *size > MemorySize::ZERO)?;
+            .filter(|size| !is_long || *size > MemorySize::ZERO)?;
         let mut config = config.clone();
         config.set(self.process_memory, size.to_string());
         Some((self.model)(&config))

@@ -147,11 +147,30 @@ fn uri_problem(uri: &str) -> Option<String> {
     if !escapes_are_whole {
         return Some("holds a '%' that no two hexadecimal digits follow".to_owned());
     }
+    if let Some(c) = misplaced(uri) {
+        return Some(format!("holds '{c}' where a URI does not allow it"));
+    }
     match split_scheme(uri) {
         None => Some("has no scheme".to_owned()),
         Some((_, "")) => Some("has nothing after its scheme".to_owned()),
         Some(_) => None,
     }
+}
+
+/// A bracket in the path of `uri`, where Java's URI allows none (an address of version 6 stands before the path), or a
+/// second `#`.
+fn misplaced(uri: &str) -> Option<char> {
+    let (uri, fragment) = uri.split_once('#').unwrap_or((uri, ""));
+    if fragment.contains('#') {
+        return Some('#');
+    }
+    let before_query = uri.split('?').next().unwrap_or_default();
+    let rest = split_scheme(before_query).map_or(before_query, |(_, rest)| rest);
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => rest.strip_prefix('/').unwrap_or_default(),
+    };
+    path.chars().find(|c| ['[', ']'].contains(c))
 }
 
 fn jar_uri_is_valid(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
@@ -161,7 +180,7 @@ fn jar_uri_is_valid(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
         findings.add_value(
             "spec.job.jarURI",
             without_user_info(uri),
-            format!("jarURI \"{}\" {problem}", without_user_info(uri)),
+            format!("jarURI \"{}\" {problem}", without_user_info(uri).escape_debug()),
             "write a URI such as https://repo.example.com/job.jar, and escape characters that URIs do not allow",
         );
     }
@@ -210,6 +229,8 @@ fn jar_host_is_public(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
     let host = host(rest);
     let problem = if host.is_empty() {
         "has no host".to_owned()
+    } else if is_disguised(host) {
+        format!("names the host \"{host}\", which is none as it is written: some clients make an address of it")
     } else if is_restricted(host) {
         format!("names the host \"{host}\", an address of this machine or of a private network")
     } else {
@@ -227,6 +248,12 @@ fn host(rest: &str) -> &str {
         return address.split(']').next().unwrap_or_default();
     }
     authority.split(':').next().unwrap_or_default()
+}
+
+/// Whether `host` is written with escapes or letters that clients turn into others, as in `127.0.0.%31`. The zone of an
+/// address of version 6 may follow a `%`.
+fn is_disguised(host: &str) -> bool {
+    !host.is_ascii() || (host.contains('%') && !host.contains(':'))
 }
 
 /// Whether `host` is, by itself, no public host. Names are resolved and checked again where the jar is fetched.
@@ -296,6 +323,12 @@ mod tests {
     #[case("/opt/flink/a.jar", Some("has no scheme"))]
     #[case("1s3://a", Some("has no scheme"))]
     #[case("https:", Some("has nothing after its scheme"))]
+    #[case("https://a/b[1].jar", Some("holds '[' where a URI does not allow it"))]
+    #[case("https://a/b]", Some("holds ']' where a URI does not allow it"))]
+    #[case("https://a/b#c#d", Some("holds '#' where a URI does not allow it"))]
+    #[case("https://[2001:db8::1]:8443/a.jar", None)]
+    #[case("https://a/b.jar?x[]=y", None)]
+    #[case("https://a/b.jar#c", None)]
     fn uris(#[case] uri: &str, #[case] problem: Option<&str>) {
         assert_eq!(uri_problem(uri).as_deref(), problem);
     }

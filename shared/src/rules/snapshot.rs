@@ -5,6 +5,7 @@ use super::subject::Snapshot;
 use super::table::{Cause, Check, Rule, SNAPSHOTS, Severity};
 use crate::api::FlinkStateSnapshotSpec;
 use crate::api::snapshot::SnapshotState;
+use crate::api::status::SavepointFormat;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -121,12 +122,17 @@ fn target_exists(subject: &Snapshot<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// The spec without what may be changed: both say what becomes of the snapshot, not what it is.
+/// The spec without what may be changed, as both say what becomes of the snapshot, not what it is; and without defaults,
+/// which mean what their absence means.
 fn lasting(spec: &FlinkStateSnapshotSpec) -> FlinkStateSnapshotSpec {
     let mut spec = spec.clone();
     spec.backoff_limit = None;
     if let Some(savepoint) = &mut spec.savepoint {
         savepoint.dispose_on_delete = None;
+        savepoint.already_exists = savepoint.already_exists.filter(|exists| *exists);
+        savepoint.format_type = savepoint
+            .format_type
+            .filter(|format| *format != SavepointFormat::Canonical);
     }
     spec
 }

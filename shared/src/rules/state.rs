@@ -1,15 +1,17 @@
 //! State that would be lost: legal, and will hurt.
 
+use std::time::Duration;
+
 use super::report::Findings;
-use super::storage::{self, Storage, local_path};
-use super::subject::{Deployment, Job, SessionJob, is_given};
+use super::storage::{self, Storage, local_path_in};
+use super::subject::{Deployment, Job, SessionJob};
 use super::table::{CLUSTERS, Check, JOBS, Rule, SESSION_JOBS, Severity};
 use crate::api::UpgradeMode;
-use crate::config::ConfigOption;
 use crate::config::options::{
     CHECKPOINT_RETENTION, CHECKPOINTING_INTERVAL, CHECKPOINTS_DIRECTORY, CheckpointRetention, HA_STORAGE_DIR,
     PERIODIC_CHECKPOINT_INTERVAL, PERIODIC_SAVEPOINT_INTERVAL, SAVEPOINT_DIRECTORY, is_ha_enabled,
 };
+use crate::config::{ConfigOption, parse_duration};
 
 const DIRECTORIES: &str = "Directories of checkpoints, savepoints and high availability outlive a pod and its node: they have the scheme of a store, or lie in a volume that all pods share";
 const DIRECTORIES_WHY: &str = "The files are lost with the pod or its node, and no pod elsewhere can read them";
@@ -110,7 +112,7 @@ fn loss(storage: Storage, path: &str) -> Option<String> {
 fn directories_outlive_pods(subject: &Deployment<'_>, findings: &mut Findings<'_>) {
     let mut check = |option: &ConfigOption<String>, what: &str, job_manager_only: bool| {
         if let Some((key, directory)) = subject.config.written(option)
-            && let Some(path) = local_path(directory)
+            && let Some(path) = local_path_in(&subject.config, directory)
             && let Some(loss) = loss(storage::at(subject.spec, &subject.config, path, job_manager_only), path)
         {
             findings.add(subject.config_path(key), format!("{what} go to {loss}"));
@@ -133,7 +135,7 @@ fn job_directories_outlive_pods(subject: &SessionJob<'_>, findings: &mut Finding
         (&SAVEPOINT_DIRECTORY, "savepoints"),
     ] {
         if let Some((key, directory)) = written.written(option)
-            && let Some(path) = local_path(directory)
+            && let Some(path) = local_path_in(&subject.config, directory)
             && let Some(loss) = loss(storage::at(&cluster.spec, &subject.config, path, false), path)
         {
             findings.add(
@@ -162,9 +164,11 @@ fn savepoint_mode_has_checkpoints(subject: &Job<'_>, findings: &mut Findings<'_>
         let mode = subject.config.get("execution.runtime-mode");
         mode.is_some_and(|mode| mode.trim().eq_ignore_ascii_case("batch"))
     };
+    // An interval of 0 turns a schedule off.
     let is_timed = [&PERIODIC_SAVEPOINT_INTERVAL, &PERIODIC_CHECKPOINT_INTERVAL]
         .into_iter()
-        .any(|option| is_given(subject.config, option));
+        .filter_map(|option| subject.config.written(option))
+        .any(|(_, text)| !text.trim().is_empty() && parse_duration(text) != Ok(Duration::ZERO));
     if subject.job.upgrade_mode() == UpgradeMode::Savepoint
         && !subject.config.is_set(&CHECKPOINTING_INTERVAL)
         && !is_timed
@@ -194,7 +198,8 @@ fn initial_savepoint_counts(subject: &Deployment<'_>, findings: &mut Findings<'_
     let path = new.initial_savepoint_path.as_deref().unwrap_or_default();
     if !path.trim().is_empty()
         && new.initial_savepoint_path != last.initial_savepoint_path
-        && new.savepoint_redeploy_nonce == last.savepoint_redeploy_nonce
+        // To remove the number starts nothing either.
+        && (new.savepoint_redeploy_nonce.is_none() || new.savepoint_redeploy_nonce == last.savepoint_redeploy_nonce)
     {
         findings.add(
             subject.path("job.initialSavepointPath"),

@@ -128,8 +128,16 @@ fn is_below(path: &str, folder: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The path in a container that `directory` names, or `None` where it names a store.
-pub(super) fn local_path(directory: &str) -> Option<&str> {
+/// The path in a container that `directory` names, or `None` where it names a store, itself or by `fs.default-scheme`.
+pub(super) fn local_path_in<'d>(config: &FlinkConfig, directory: &'d str) -> Option<&'d str> {
+    let path = local_path(directory)?;
+    let has_scheme = !directory.trim_start().starts_with('/');
+    let default = config.get("fs.default-scheme").unwrap_or_default().trim();
+    (has_scheme || default.is_empty() || local_path(default).is_some()).then_some(path)
+}
+
+/// The same, where nothing is configured.
+fn local_path(directory: &str) -> Option<&str> {
     let directory = directory.trim();
     if directory.starts_with('/') {
         return Some(directory);

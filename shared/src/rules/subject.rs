@@ -323,7 +323,7 @@ fn target_exists(namespace: &str, reference: &JobReference, environment: &Enviro
             Lookup::Unknown => None,
         }
     }
-    let name = reference.name.as_deref().filter(|name| !name.is_empty())?;
+    let name = reference.name.as_deref().filter(|name| !name.trim().is_empty())?;
     match reference.kind? {
         JobKind::FlinkDeployment => exists(&environment.lookups.deployment(namespace, name)),
         JobKind::FlinkSessionJob => exists(&environment.lookups.session_job(namespace, name)),

@@ -1,4 +1,4 @@
-//! Secrets in a text: JSON, URLs, arguments of programs, lines of a configuration.
+//! Secrets in a text: JSON, URLs and addresses, arguments of programs, lines of a configuration.
 //!
 //! Every pass over a text goes on from where the last find ended, so that a long text costs what its length says.
 
@@ -15,6 +15,29 @@ const QUOTES: [char; 2] = ['"', '\''];
 const BEFORE_NAMES: [char; 14] = ['"', '\'', '=', ':', ',', ';', '?', '&', '(', '{', '[', '/', '`', '<'];
 /// What an HTTP header or a configuration puts before a token.
 const SCHEMES: [&str; 4] = ["basic", "bearer", "digest", "token"];
+/// Schemes of URLs whose servers ask for a user, and whose paths hold no `@`.
+const OF_SERVERS: [&str; 15] = [
+    "amqp",
+    "amqps",
+    "ftp",
+    "ftps",
+    "ldap",
+    "ldaps",
+    "mariadb",
+    "mongodb",
+    "mysql",
+    "nats",
+    "postgres",
+    "postgresql",
+    "redis",
+    "rediss",
+    "sftp",
+];
+/// What stands before a `:` and is no user, though an `@` follows: `mailto:a@b`, `flink:1.20@sha256:12`.
+const NO_USERS: [&str; 10] = [
+    "file", "git", "jar", "jdbc", "local", "mailto", "pkg", "sip", "sips", "urn",
+];
+const DIGESTS: [&str; 3] = ["sha256", "sha384", "sha512"];
 
 /// How often JSON may stand in a text of JSON: what was applied last may hold a spec that was, and that a configuration.
 const DEEPEST: u8 = 8;
@@ -32,6 +55,7 @@ pub(super) fn without(text: &str, found: &mut Found) -> Option<String> {
     }
     let mut spans = Vec::new();
     in_urls(text, &mut spans);
+    in_addresses(text, &mut spans);
     // One look at the whole text; what holds no such word has no such name.
     if is_sensitive_key(text) {
         behind_signs(text, &mut spans);
@@ -45,6 +69,7 @@ pub(super) fn without(text: &str, found: &mut Found) -> Option<String> {
 pub(super) fn without_those_of_urls(text: &str) -> Cow<'_, str> {
     let mut spans = Vec::new();
     in_urls(text, &mut spans);
+    in_addresses(text, &mut spans);
     hide(text, spans, &mut Found::default())
 }
 
@@ -119,6 +144,53 @@ fn in_urls(text: &str, spans: &mut Vec<Range<usize>>) {
     }
 }
 
+/// `user:password@host:5672`, with a port, as without one it may be anything, and `jdbc:oracle:thin:user/password@host`.
+fn in_addresses(text: &str, spans: &mut Vec<Range<usize>>) {
+    let is_end = |c: char| c.is_whitespace() || ['"', '\'', '`', '<', '>', ',', ';'].contains(&c);
+    if !text.contains('@') {
+        return;
+    }
+    for (begin, word) in parts(text, is_end) {
+        let password = of_oracle(word).or_else(|| of_address(word));
+        spans.extend(password.map(|span| span.start + begin..span.end + begin));
+    }
+}
+
+fn of_oracle(word: &str) -> Option<Range<usize>> {
+    let (before, rest) = word.split_once("jdbc:oracle:")?;
+    let (driver, rest) = rest.split_once(':')?;
+    let end = rest.rfind('@')?;
+    let slash = rest[..end].find('/')?;
+    let begin = before.len() + "jdbc:oracle:".len() + driver.len() + 1;
+    Some(begin + slash + 1..begin + end)
+}
+
+fn of_address(word: &str) -> Option<Range<usize>> {
+    let end = word.rfind('@')?;
+    let (user, password) = word[..end].split_once(':')?;
+    let user = user.rsplit(BEFORE_NAMES).next().unwrap_or_default();
+    let is_user = user.bytes().any(|b| !b.is_ascii_digit())
+        && user
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-+%~".contains(&b))
+        && !NO_USERS.iter().any(|other| user.eq_ignore_ascii_case(other));
+    let is_found = is_user && !password.contains('/') && has_port(&word[end + 1..]);
+    is_found.then_some(end - password.len()..end)
+}
+
+/// Whether `text` begins with `host:port`.
+fn has_port(text: &str) -> bool {
+    let Some((host, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let is_host = !host.is_empty()
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+        && !DIGESTS.contains(&host);
+    let ends = !rest[digits..].starts_with(|c: char| c.is_alphanumeric() || c == '.');
+    is_host && (1..=5).contains(&digits) && ends
+}
+
 /// What stands between two of `is_end`, with its place.
 fn parts(text: &str, is_end: impl Fn(char) -> bool) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
@@ -143,10 +215,13 @@ fn user_info(scheme: &str, rest: &str) -> Option<Range<usize>> {
     } else {
         // A password with a slash in it that should have been escaped. A port is a number, and a comma parts hosts.
         let behind = &authority[colon? + 1..];
-        if behind.bytes().all(|b| b.is_ascii_digit()) || behind.contains(',') {
+        let before_query = rest.split(['?', '#']).next().unwrap_or_default();
+        let end = before_query.rfind('@')?;
+        let is_digits = behind.bytes().all(|b| b.is_ascii_digit());
+        if behind.contains(',') || (is_digits && is_port(scheme, authority, behind, &rest[end + 1..])) {
             return None;
         }
-        rest.split(['?', '#']).next().unwrap_or_default().rfind('@')?
+        end
     };
     if let Some(colon) = colon.filter(|colon| *colon < end) {
         return Some(colon + 1..end);
@@ -154,6 +229,18 @@ fn user_info(scheme: &str, rest: &str) -> Option<Range<usize>> {
     // abfss://container@account names no user.
     let scheme = scheme.to_ascii_lowercase();
     (scheme.ends_with("http") || scheme.ends_with("https")).then_some(0..end)
+}
+
+/// Whether `digits` behind the colon of `authority` are a port, and no password before a slash, where `rest` follows on
+/// the last `@`: `http://host:8081/a@b`, and not `amqp://u:12/3@h`.
+fn is_port(scheme: &str, authority: &str, digits: &str, rest: &str) -> bool {
+    let scheme = scheme
+        .rsplit(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    let is_number = digits.is_empty() || (!digits.starts_with('0') && digits.parse::<u16>().is_ok());
+    let asks_for_users = OF_SERVERS.iter().any(|server| scheme.eq_ignore_ascii_case(server));
+    is_number && !authority.starts_with(':') && !asks_for_users && !has_port(rest)
 }
 
 /// Values of parameters such as `token=x` and `sig=x`, which follow on host and path.
@@ -284,6 +371,22 @@ mod tests {
     #[case::token_as_user("https://ghp_x@github.com/a", "https://******@github.com/a", &["ghp_x"])]
     #[case::at_in_password("https://u:p@w@host", "https://u:******@host", &["p@w"])]
     #[case::slash_in_password("amqp://u:p/w@host/v", "amqp://u:******@host/v", &["p/w"])]
+    #[case::digits_and_slash("amqp://u:12/3@h", "amqp://u:******@h", &["12/3"])]
+    #[case::digits_and_slash_in_a_list("redis://a:1/2@h,REDIS://b:3/4@h", "redis://a:******@h,REDIS://b:******@h", &["1/2", "3/4"])]
+    #[case::digits_and_slash_of_jdbc("jdbc:postgresql://u:12/3@h/db", "jdbc:postgresql://u:******@h/db", &["12/3"])]
+    #[case::digits_and_port("https://u:12/3@h:8443/a", "https://u:******@h:8443/a", &["12/3"])]
+    #[case::more_than_a_port("https://u:65536/3@h", "https://u:******@h", &["65536/3"])]
+    #[case::no_port_begins_with_zero("https://u:012/3@h", "https://u:******@h", &["012/3"])]
+    #[case::digits_and_no_user("nosuch://:12/3@h", "nosuch://:******@h", &["12/3"])]
+    #[case::address("u:pw@h:5672", "u:******@h:5672", &["pw"])]
+    #[case::address_with_path("u:pw@broker.example.com:5672/v", "u:******@broker.example.com:5672/v", &["pw"])]
+    #[case::address_of_a_number("u:12@10.0.0.1:6379", "u:******@10.0.0.1:6379", &["12"])]
+    #[case::addresses("a:b@h1:1,c:d@h2:2", "a:******@h1:1,c:******@h2:2", &["b", "d"])]
+    #[case::address_as_argument("run --amqp=u:p=w@h:5672 x", "run --amqp=u:******@h:5672 x", &["p=w"])]
+    #[case::address_in_quotes("a = 'u:p@w@h:1'", "a = 'u:******@h:1'", &["p@w"])]
+    #[case::address_of_a_mail("me%40example.com:pw@h:25", "me%40example.com:******@h:25", &["pw"])]
+    #[case::of_oracle("jdbc:oracle:thin:scott/tiger@h:1521:orcl", "jdbc:oracle:thin:scott/******@h:1521:orcl", &["tiger"])]
+    #[case::of_oracle_service("-u jdbc:oracle:oci:a/b@//h:1521/s", "-u jdbc:oracle:oci:a/******@//h:1521/s", &["b"])]
     #[case::of_jdbc("jdbc:mysql://u:pw@h1/db?a=b", "jdbc:mysql://u:******@h1/db?a=b", &["pw"])]
     #[case::several("https://a:b@c,https://d:e@f", "https://a:******@c,https://d:******@f", &["b", "e"])]
     #[case::query("get https://h/a?x=y&token=abc&z=1 now", "get https://h/a?x=y&token=******&z=1 now", &["abc"])]
@@ -323,6 +426,24 @@ mod tests {
     #[case::path("https://token-service/path?x=y", "https://token-service/path?x=y", &[])]
     #[case::container("abfss://container@account.dfs.core.windows.net/a", "abfss://container@account.dfs.core.windows.net/a", &[])]
     #[case::port("http://host:8081/a@b", "http://host:8081/a@b", &[])]
+    #[case::port_of_name_nodes("hdfs://nn:8020/user/a@example.com", "hdfs://nn:8020/user/a@example.com", &[])]
+    #[case::greatest_port("http://host:65535/a@b", "http://host:65535/a@b", &[])]
+    #[case::no_path_with_a_user("amqp://h:5672/v", "amqp://h:5672/v", &[])]
+    #[case::object_like_an_address("s3://bucket/a:b@c", "s3://bucket/a:b@c", &[])]
+    #[case::digest_of_an_image("repo/name:tag@sha256:1234", "repo/name:tag@sha256:1234", &[])]
+    #[case::digest_of_a_short_image("flink:1.20@sha256:12345", "flink:1.20@sha256:12345", &[])]
+    #[case::digest_behind_a_port("h:5000/flink:1.20@sha256:12", "h:5000/flink:1.20@sha256:12", &[])]
+    #[case::mail_as_url("mailto:a@b", "mailto:a@b", &[])]
+    #[case::mail_as_url_with_port("mailto:a@b:25", "mailto:a@b:25", &[])]
+    #[case::jar_in_a_file("jar:file:/opt/a.jar!/b@c:1", "jar:file:/opt/a.jar!/b@c:1", &[])]
+    #[case::no_port_no_address("a:b@c", "a:b@c", &[])]
+    #[case::voters("1@h1:9093,2@h2:9093", "1@h1:9093,2@h2:9093", &[])]
+    #[case::hosts_and_users("h1:9092,u@h2:9092", "h1:9092,u@h2:9092", &[])]
+    #[case::time_and_place("12:30@room:5", "12:30@room:5", &[])]
+    #[case::release("module:name@1.2:3.4", "module:name@1.2:3.4", &[])]
+    #[case::of_akka("pekko.tcp://flink@10.0.0.1:6123/user", "pekko.tcp://flink@10.0.0.1:6123/user", &[])]
+    #[case::repository("git@github.com:org/repo.git", "git@github.com:org/repo.git", &[])]
+    #[case::of_oracle_without_user("jdbc:oracle:thin:@h:1521:orcl", "jdbc:oracle:thin:@h:1521:orcl", &[])]
     #[case::version_6("http://[::1]:8081/a@b", "http://[::1]:8081/a@b", &[])]
     #[case::object("s3://bucket/a@b", "s3://bucket/a@b", &[])]
     #[case::mail("me@example.com", "me@example.com", &[])]
@@ -358,6 +479,10 @@ mod tests {
             without_those_of_urls(text),
             "the image \"https://u:******@h/a?token=******\" is none, and --password x is no URL"
         );
+        assert_eq!(
+            without_those_of_urls("\"u:pw@h:5672\" is none"),
+            "\"u:******@h:5672\" is none"
+        );
         assert!(matches!(without_those_of_urls("plain"), Cow::Borrowed(_)));
     }
 
@@ -371,6 +496,12 @@ mod tests {
     #[case("?token&")]
     #[case("= ")]
     #[case("://u:p@")]
+    #[case("u:p@h:1 ")]
+    #[case("u:p@h:1@")]
+    #[case("a:")]
+    #[case("@")]
+    #[case("jdbc:oracle:a:b/c@")]
+    #[case("amqp://u:1/2@h")]
     #[case("a token:b ")]
     #[case("tokena:")]
     fn what_is_noted_of_a_long_text_is_no_multiple_of_it(#[case] piece: &str) {

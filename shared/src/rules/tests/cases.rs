@@ -3,6 +3,7 @@
 mod autoscaler;
 mod boundaries;
 mod hazards;
+mod near;
 mod options;
 mod other_kinds;
 mod pods;
@@ -94,6 +95,7 @@ pub fn cases() -> Vec<Case> {
     boundaries::options(&mut table);
     boundaries::images_and_jars(&mut table);
     boundaries::capacity(&mut table);
+    near::near(&mut table);
     table.cases
 }
 

@@ -28,6 +28,11 @@ fn secrets_are_not_shown() {
     "pod-template-image"
 )]
 #[case::jar(Kind::FlinkSessionJob, json!({ "job": { "jarURI": "https://user:hunter2@h/a b?token=hunter2" } }), "jar-uri-invalid")]
+#[case::ingress(Kind::FlinkDeployment, json!({ "ingress": { "template": "https://user:hunter2@h" } }), "ingress-template-invalid")]
+#[case::ingress_without_scheme(Kind::FlinkDeployment, json!({ "ingress": { "template": "user:hunter2@h" } }), "ingress-template-invalid")]
+#[case::ingress_with_slash(Kind::FlinkDeployment, json!({ "ingress": { "template": "user:hunter2/3@h" } }), "ingress-template-invalid")]
+#[case::ingress_of_another_scheme(Kind::FlinkDeployment, json!({ "ingress": { "template": "ftp://user:hunter2@h" } }), "ingress-template-invalid")]
+#[case::parent_ingress(Kind::FlinkBlueGreenDeployment, json!({ "ingress": { "template": "user:hunter2@h" } }), "parent-ingress-invalid")]
 fn passwords_of_urls_are_not_shown(#[case] kind: Kind, #[case] spec: Value, #[case] code: &str) {
     let report = judge(kind, &changed(kind, &json!({ "spec": spec })), None);
     assert_eq!(codes(&report), [code]);

@@ -75,6 +75,16 @@ impl BundleState {
             }
         }
     }
+
+    /// What stands in it, as far as it can be read.
+    pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        let read = |bundle: &[u8]| pem::certificates(bundle, "caBundle").unwrap_or_default();
+        match self {
+            Self::Unknown | Self::Missing => Vec::new(),
+            Self::InPlace(bundle) => read(bundle),
+            Self::Failed { present, .. } => present.iter().flat_map(|bundle| read(bundle)).collect(),
+        }
+    }
 }
 
 /// One of the two kinds of webhook configuration.

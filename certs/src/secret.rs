@@ -5,7 +5,7 @@
 //! whoever starts first, and no leader is needed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::current::Current;
 use crate::error::{ApiError, CertError};
 use crate::pem;
-use crate::plan::{self, Plan, Stored, TooSoon};
+use crate::plan::{self, Plan, Seen, Stored, TooSoon};
 
 /// Type of the Secret, as cert-manager writes it.
 const SECRET_TYPE: &str = "kubernetes.io/tls";
@@ -58,6 +58,7 @@ pub struct SecretSource {
     current: Current,
     clock: Clock,
     bundles: Vec<watch::Receiver<BundleState>>,
+    seen: Arc<Mutex<Seen>>,
     /// What this replica serves with; written back when someone deletes or damages the Secret.
     last: Arc<Mutex<Option<Stored>>>,
 }
@@ -74,6 +75,7 @@ impl SecretSource {
             current,
             clock: Clock::default(),
             bundles: Vec::new(),
+            seen: Arc::default(),
             last: Arc::default(),
         }
     }
@@ -86,7 +88,7 @@ impl SecretSource {
     }
 
     /// How the webhook configurations stand: a new CA signs nothing before all of them hold it, and no certificate of it is
-    /// served.
+    /// served before they have held it for [`SETTLE`](plan::SETTLE).
     #[must_use]
     pub fn with_bundles(mut self, bundles: Vec<watch::Receiver<BundleState>>) -> Self {
         self.bundles = bundles;
@@ -144,6 +146,7 @@ impl SecretSource {
         for _ in 0..ATTEMPTS {
             let found = self.api.get_opt(&self.name).await.map_err(|e| self.failed("get", e))?;
             let now = self.clock.now();
+            self.seen().note(&self.bundles(), now);
             let (wanted, written, plan) = match &found {
                 None => {
                     tracing::info!("Secret {}/{} is absent", self.namespace, self.name);
@@ -180,6 +183,10 @@ impl SecretSource {
 
     fn plan(&self, stored: &Stored, now: OffsetDateTime) -> Plan {
         plan::plan(stored, &self.dns_names, &self.bundles(), now)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last(&self) -> Option<Stored> {
@@ -248,7 +255,7 @@ impl SecretSource {
     /// What is served on for now, and why `wanted` is not.
     fn too_soon(&self, wanted: &Stored, now: OffsetDateTime) -> Option<(Stored, TooSoon)> {
         let last = self.last()?;
-        let found = plan::too_soon(wanted, &last, &self.dns_names, &self.bundles(), now)?;
+        let found = plan::too_soon(wanted, &last, &self.dns_names, &self.bundles(), &self.seen(), now)?;
         Some((last, found))
     }
 
@@ -280,7 +287,7 @@ impl SecretSource {
                 self.current.announce(&stored.ca_bundle);
             }
             let text = format!(
-                "its certificate is of a CA that not every caBundle holds ({}); the one before is served on",
+                "its certificate is of a CA that {}; the one before is served on",
                 doubt.reason
             );
             self.tell_held_back(doubt.known.then_some((text, ends)).as_ref(), now);

@@ -11,6 +11,7 @@ use common::{ApiServer, Hands, ca_of, source, source_for};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use sluice_certs::ca_bundle::BundleState;
+use sluice_certs::plan::SETTLE;
 use sluice_certs::{CertError, Current, pem};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::{Barrier, watch};
@@ -172,6 +173,9 @@ async fn a_rotation_that_is_held_back_is_told_and_goes_on_when_the_bundle_is_in_
     let told = current.view().held_back.expect("told");
     assert!(told.contains("cannot patch") && told.contains("for 8 days"), "{told}");
     bundle.send_replace(BundleState::InPlace(current.view().ca_bundle.unwrap()));
+    source.reconcile().await.unwrap();
+    assert_eq!(leaf(), before, "API servers may not have read it yet");
+    hands.jump(SETTLE);
     source.reconcile().await.unwrap();
     assert_ne!(leaf(), before);
     assert_eq!(current.view().held_back, None);

@@ -24,6 +24,7 @@ use crate::ca_bundle::BundleState;
 use crate::clock::Clock;
 use crate::current::Current;
 use crate::error::{ApiError, CertError};
+use crate::pace::{self, Pace};
 use crate::pem;
 use crate::plan::{self, Plan, Seen, Stored, TooSoon};
 
@@ -59,6 +60,7 @@ pub struct SecretSource {
     clock: Clock,
     bundles: Vec<watch::Receiver<BundleState>>,
     seen: Arc<Mutex<Seen>>,
+    pace: Arc<Mutex<Pace>>,
     /// What this replica serves with; written back when someone deletes or damages the Secret.
     last: Arc<Mutex<Option<Stored>>>,
 }
@@ -76,6 +78,7 @@ impl SecretSource {
             clock: Clock::default(),
             bundles: Vec::new(),
             seen: Arc::default(),
+            pace: Arc::default(),
             last: Arc::default(),
         }
     }
@@ -138,12 +141,15 @@ impl SecretSource {
         }
     }
 
-    /// One pass: reads the Secret, makes or renews what it needs, and puts the result into use.
+    /// One pass: reads the Secret, makes or renews what it needs, and puts the result into use. Where someone else keeps
+    /// changing it, it waits first.
     ///
     /// # Errors
     /// When the API server refuses or cannot be reached, or when the Secret is somebody else's.
     pub async fn reconcile(&self) -> Result<(), CertError> {
         for _ in 0..ATTEMPTS {
+            // Before it is read: what was read before a pause would be refused after it.
+            self.slow_down().await;
             let found = self.api.get_opt(&self.name).await.map_err(|e| self.failed("get", e))?;
             let now = self.clock.now();
             self.seen().note(&self.bundles(), now);
@@ -183,6 +189,30 @@ impl SecretSource {
 
     fn plan(&self, stored: &Stored, now: OffsetDateTime) -> Plan {
         plan::plan(stored, &self.dns_names, &self.bundles(), now)
+    }
+
+    async fn slow_down(&self) {
+        let (namespace, name) = (&self.namespace, &self.name);
+        let not_before = {
+            let mut pace = self.pace();
+            let not_before = pace.not_before();
+            if not_before.is_some() && pace.tell() {
+                tracing::warn!(
+                    "someone else keeps changing Secret {namespace}/{name}: it is written back every {} s at most from now \
+                     on. `kubectl get secret {name} -n {namespace} -o yaml --show-managed-fields` names who writes it; have \
+                     that leave this Secret alone, or give the webhook another one by --secret-name",
+                    pace::LONGEST.as_secs()
+                );
+            }
+            not_before
+        };
+        if let Some(at) = not_before {
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -386,8 +416,12 @@ impl SecretSource {
 
     fn won(&self, verb: &'static str, result: kube::Result<Secret>) -> Result<bool, CertError> {
         match result {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                self.pace().wrote();
+                Ok(true)
+            }
             Err(kube::Error::Api(status)) if status.code == 409 => {
+                self.pace().wrote();
                 tracing::info!(
                     "Secret {}/{}: another replica was first; taking its CA",
                     self.namespace,

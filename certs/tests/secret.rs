@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{ApiServer, Hands, ca_of, source, source_for};
+use common::{ApiServer, Hands, Log, assert_ever_slower, ca_of, source, source_for};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use sluice_certs::ca_bundle::BundleState;
@@ -142,6 +142,44 @@ async fn a_secret_that_is_damaged_while_it_is_served_is_written_back_as_it_was()
         assert_eq!(server.stored(), before, "{damaged}");
         assert_eq!(current.view().serving.unwrap().leaf(), leaf, "{damaged}: no new CA");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_changing_the_secret_is_answered_ever_more_slowly_and_told_of_once() {
+    let (log, _guard) = Log::new();
+    let server = ApiServer::default();
+    let current = Current::new();
+    let source = source(&server, &current);
+    source.reconcile().await.unwrap();
+    let before = server.stored();
+    let mut writes = Vec::new();
+    for round in 0..30 {
+        {
+            let mut state = server.state.lock().unwrap();
+            let mut secret = state.secret.clone().unwrap();
+            let garbage = ByteString(b"garbage".to_vec());
+            secret.data.as_mut().unwrap().insert("tls.crt".to_owned(), garbage);
+            // Some delete it.
+            state.store(secret);
+            if round % 2 == 0 {
+                state.secret = None;
+            }
+        }
+        source.reconcile().await.unwrap();
+        writes.push(tokio::time::Instant::now());
+        assert_eq!(server.stored(), before, "it is written back all the same");
+    }
+    assert_ever_slower(&writes);
+    let told = log.lines("keeps changing");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("--show-managed-fields"), "{told:?}");
+    // Whoever it was has stopped; what happens later is mended at once.
+    tokio::time::advance(std::time::Duration::from_mins(5)).await;
+    server.state.lock().unwrap().secret = None;
+    let began = tokio::time::Instant::now();
+    source.reconcile().await.unwrap();
+    assert_eq!(server.stored(), before);
+    assert_eq!(began.elapsed(), std::time::Duration::ZERO);
 }
 
 #[tokio::test]

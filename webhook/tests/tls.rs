@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::Version;
 use common::tls::{Pair, chain, chain_until, connect, http1, http2, leaf_of, publish};
 use common::{create_deployment, good_spec, post, read_review};
@@ -272,6 +273,46 @@ async fn a_connection_of_http2_is_closed_when_it_is_idle_and_not_while_a_request
     let ended = timeout(LONG, &mut connection).await.expect("closed").unwrap();
     ended.expect("by GOAWAY, not cut off");
     drop(sender);
+}
+
+#[tokio::test]
+async fn connections_of_http2_beyond_their_limit_wait_and_hold_up_no_others() {
+    let pair = chain();
+    let limits = Limits {
+        http2_connections: 1,
+        ..limits()
+    };
+    let _still = still();
+    let running = start(current(&pair), limits, admission()).await;
+    let ask = |protocol| tokio::spawn(ask_over(protocol, running.address, pair.root.clone()));
+    let (_, first) = timeout(LONG, ask("h2")).await.expect("answered").unwrap();
+    let second = ask("h2");
+    for _ in 0..3 {
+        let other = timeout(LONG, ask("http/1.1")).await;
+        assert_eq!(other.expect("not held up").unwrap().0["allowed"], true);
+    }
+    assert!(!second.is_finished(), "served beyond the limit");
+    drop(first);
+    let (response, _) = timeout(LONG, second).await.expect("served once there is room").unwrap();
+    assert_eq!(response["allowed"], true);
+}
+
+/// An answer, and what keeps a connection of HTTP/2.
+async fn ask_over(
+    protocol: &'static str,
+    address: SocketAddr,
+    root: String,
+) -> (serde_json::Value, Option<conn::http2::SendRequest<Body>>) {
+    let stream = connect(address, &root, &[protocol.as_bytes()]).await.unwrap();
+    let request = post("/validate", body());
+    if protocol == "h2" {
+        let mut sender = http2(stream).await;
+        let response = sender.send_request(request).await.unwrap();
+        (read_review(response).await, Some(sender))
+    } else {
+        let response = http1(stream).await.send_request(request).await.unwrap();
+        (read_review(response).await, None)
+    }
 }
 
 #[tokio::test]

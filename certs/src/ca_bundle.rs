@@ -4,7 +4,6 @@
 //! manager and for nothing but that field, so Helm and the user keep all else; a watch puts it back when someone
 //! blanks it (`helm upgrade` of a chart that renders an empty bundle, for example).
 
-use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,16 +24,11 @@ use tokio::time::Instant;
 
 use crate::current::{Current, View};
 use crate::error::ApiError;
+use crate::pace::{self, Pace};
 use crate::pem;
 
 /// Field manager of the caBundle.
 pub const FIELD_MANAGER: &str = "sluice-webhook-ca";
-/// So many repairs within [`BURST_WINDOW`] are made at once; someone else who keeps writing is then answered slowly.
-const BURST: usize = 20;
-/// See [`BURST`].
-const BURST_WINDOW: Duration = Duration::from_mins(1);
-/// Pause between repairs once the burst is used up.
-const SLOW: Duration = Duration::from_secs(5);
 /// First and longest pause after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
@@ -75,6 +69,16 @@ impl BundleState {
             }
         }
     }
+
+    /// What stands in it, as far as it can be read.
+    pub(crate) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        let read = |bundle: &[u8]| pem::certificates(bundle, "caBundle").unwrap_or_default();
+        match self {
+            Self::Unknown | Self::Missing => Vec::new(),
+            Self::InPlace(bundle) => read(bundle),
+            Self::Failed { present, .. } => present.iter().flat_map(|bundle| read(bundle)).collect(),
+        }
+    }
 }
 
 /// One of the two kinds of webhook configuration.
@@ -108,7 +112,7 @@ pub struct Injector<K> {
     name: String,
     current: Current,
     state: Arc<watch::Sender<BundleState>>,
-    repairs: VecDeque<Instant>,
+    pace: Pace,
 }
 
 impl<K: Configuration> Injector<K> {
@@ -120,7 +124,7 @@ impl<K: Configuration> Injector<K> {
             name: name.to_owned(),
             current,
             state: Arc::new(watch::Sender::default()),
-            repairs: VecDeque::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -172,9 +176,9 @@ impl<K: Configuration> Injector<K> {
             }
             let now = view.borrow_and_update().clone();
             match self.repair(seen.as_ref(), &now).await {
-                Ok(()) => {
+                Ok(not_before) => {
                     pause = RETRY.0;
-                    retry_at = None;
+                    retry_at = not_before;
                 }
                 Err(error) => {
                     let present = seen.as_ref().map(bundles).unwrap_or_default();
@@ -186,25 +190,29 @@ impl<K: Configuration> Injector<K> {
         }
     }
 
-    /// Writes the CA of `view` into `present` where it lacks it.
+    /// Writes the CA of `view` into `present` where it lacks it. Where someone else keeps changing it, it gives when that
+    /// may be done, and does nothing before.
     ///
     /// # Errors
     /// When the API server refuses or cannot be reached.
-    pub async fn repair(&mut self, present: Option<&K>, view: &View) -> Result<(), ApiError> {
+    pub async fn repair(&mut self, present: Option<&K>, view: &View) -> Result<Option<Instant>, ApiError> {
         let Some(bundle) = view.ca_bundle.as_deref() else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(present) = present else {
             self.note_missing();
-            return Ok(());
+            return Ok(None);
         };
         let clients = present.clients();
         let lacking = clients.iter().filter(|(_, client)| !has(client, bundle)).count();
         if lacking == 0 {
             self.set_state(BundleState::InPlace(Arc::from(bundle)));
-            return Ok(());
+            return Ok(None);
         }
-        self.slow_down().await;
+        if let Some(at) = self.pace.not_before() {
+            self.note_contended(present);
+            return Ok(Some(at));
+        }
         let value = ByteString(bundle.to_vec());
         let webhooks: Vec<_> = clients
             .iter()
@@ -220,16 +228,17 @@ impl<K: Configuration> Injector<K> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match self.api.patch(&self.name, &params, &Patch::Apply(&patch)).await {
             Ok(_) => {
+                self.pace.wrote();
                 tracing::info!(
                     "wrote caBundle into {lacking} webhook(s) of {} {}",
                     K::RESOURCE,
                     self.name
                 );
                 self.set_state(BundleState::InPlace(Arc::from(bundle)));
-                Ok(())
+                Ok(None)
             }
             // Deleted or made anew meanwhile: the watch brings what there is now.
-            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(None),
             Err(source) => Err(ApiError {
                 verb: "patch",
                 resource: K::RESOURCE,
@@ -250,6 +259,22 @@ impl<K: Configuration> Injector<K> {
             );
         }
         self.set_state(BundleState::Missing);
+    }
+
+    fn note_contended(&mut self, present: &K) {
+        let (resource, name) = (K::RESOURCE, &self.name);
+        if self.pace.tell() {
+            tracing::warn!(
+                "someone else keeps changing caBundle of {resource} {name}: it is written back every {} s at most from now \
+                 on. `kubectl get {resource} {name} -o yaml --show-managed-fields` names who writes it; have that leave \
+                 clientConfig.caBundle alone",
+                pace::LONGEST.as_secs()
+            );
+        }
+        self.set_state(BundleState::Failed {
+            reason: "someone else keeps changing it".to_owned(),
+            present: bundles(present),
+        });
     }
 
     fn set_state(&self, state: BundleState) {
@@ -301,24 +326,6 @@ impl<K: Configuration> Injector<K> {
             name: self.name.clone(),
             source: Box::new(source),
         }
-    }
-
-    /// Waits when the configuration had to be repaired too often of late.
-    async fn slow_down(&mut self) {
-        let now = Instant::now();
-        while self.repairs.front().is_some_and(|at| now - *at > BURST_WINDOW) {
-            self.repairs.pop_front();
-        }
-        if self.repairs.len() >= BURST {
-            tracing::warn!(
-                "someone keeps changing caBundle of {} {}; repairing it every {} s only",
-                K::RESOURCE,
-                self.name,
-                SLOW.as_secs()
-            );
-            tokio::time::sleep(SLOW).await;
-        }
-        self.repairs.push_back(Instant::now());
     }
 }
 

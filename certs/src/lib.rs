@@ -18,6 +18,7 @@ pub mod clock;
 pub mod current;
 pub mod error;
 pub mod files;
+mod pace;
 pub mod pem;
 pub mod plan;
 pub mod secret;

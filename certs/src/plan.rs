@@ -3,7 +3,7 @@
 //! A new CA stands in `ca.crt` beside its predecessor for a while ([`SETTLE`]), and until it was seen in both webhook
 //! configurations, before it signs anything: so the API server trusts it before any replica serves with it. The
 //! predecessor stays in `ca.crt` until it ends. The same holds for a certificate that someone else put into the Secret:
-//! its CA is announced before a replica serves with it ([`too_soon`]).
+//! its CA is announced, and [`Seen`] for as long, before a replica serves with it ([`too_soon`]).
 
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
@@ -78,10 +78,36 @@ pub struct Doubt {
 /// A certificate that is not served yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TooSoon {
-    /// Why.
+    /// Why, as what is said of its CA.
     pub doubt: Doubt,
     /// When the one that is served ends. Then the other takes its place all the same.
     pub ends: OffsetDateTime,
+}
+
+/// The CAs that all webhook configurations hold, and since when, as far as this replica has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Seen(Vec<(CertificateDer<'static>, OffsetDateTime)>);
+
+impl Seen {
+    /// Notes how the webhook configurations stand at `now`. A CA that was not in all of them counts from its return.
+    pub fn note(&mut self, bundles: &[BundleState], now: OffsetDateTime) {
+        let mut seen = Self::default();
+        for ca in bundles.iter().flat_map(BundleState::certificates) {
+            let everywhere = bundles
+                .iter()
+                .all(|state| state.distrusts(|held| *held == ca).is_none());
+            if everywhere && seen.since(&ca).is_none() {
+                // A clock that was set back has not seen it before its time.
+                let since = self.since(&ca).map_or(now, |since| since.min(now));
+                seen.0.push((ca, since));
+            }
+        }
+        *self = seen;
+    }
+
+    fn since(&self, ca: &CertificateDer<'_>) -> Option<OffsetDateTime> {
+        self.0.iter().find(|(seen, _)| seen == ca).map(|(_, since)| *since)
+    }
 }
 
 /// Decides for `stored`, which shall serve `dns_names`, at `now`, when `bundles` is how the webhook configurations stand.
@@ -185,7 +211,7 @@ pub fn is_fit(stored: &Stored, dns_names: &[String], now: OffsetDateTime) -> boo
     })
 }
 
-/// Why `next` shall not be served in the place of `last` yet: the API server may not trust its CA. `None` where it may be
+/// Why `next` shall not be served in the place of `last` yet: an API server may not trust its CA. `None` where it may be
 /// served, as well as where `last` is no good any more.
 #[must_use]
 pub fn too_soon(
@@ -193,6 +219,7 @@ pub fn too_soon(
     last: &Stored,
     dns_names: &[String],
     bundles: &[BundleState],
+    seen: &Seen,
     now: OffsetDateTime,
 ) -> Option<TooSoon> {
     if next.serving == last.serving || !is_fit(last, dns_names, now) {
@@ -209,7 +236,13 @@ pub fn too_soon(
         return None;
     }
     let signers = signers(next, &new);
-    let doubt = doubt(bundles, |ca| signers.iter().any(|signer| signer == ca))?;
+    let doubt = match doubt(bundles, |ca| signers.iter().any(|signer| signer == ca)) {
+        Some(Doubt { reason, known }) => Doubt {
+            reason: format!("not every caBundle holds ({reason})"),
+            known,
+        },
+        None => unsettled(&signers, bundles, seen, now)?,
+    };
     let (_, ends) = pem::validity(&old).ok()?;
     Some(TooSoon { doubt, ends })
 }
@@ -305,6 +338,26 @@ fn doubt(bundles: &[BundleState], wanted: impl Fn(&CertificateDer<'_>) -> bool) 
         state.distrusts(&wanted).map(|reason| Doubt { reason, known })
     });
     doubts.max_by_key(|doubt| doubt.known)
+}
+
+/// Why an API server may not have read yet that all webhook configurations hold one of `signers`.
+fn unsettled(
+    signers: &[CertificateDer<'_>],
+    bundles: &[BundleState],
+    seen: &Seen,
+    now: OffsetDateTime,
+) -> Option<Doubt> {
+    // Where nobody calls, nobody has to read it.
+    let called = bundles.iter().any(|state| *state != BundleState::Missing);
+    let since = signers.iter().filter_map(|ca| seen.since(ca)).min();
+    let settled = since.is_some_and(|since| now - since >= SETTLE);
+    (called && !settled).then(|| Doubt {
+        reason: format!(
+            "every caBundle holds, for less than {} minutes: an API server may not have read it",
+            SETTLE.whole_minutes()
+        ),
+        known: true,
+    })
 }
 
 /// The serving certificate itself, without its chain.

@@ -5,7 +5,7 @@
 //! whoever starts first, and no leader is needed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -24,8 +24,9 @@ use crate::ca_bundle::BundleState;
 use crate::clock::Clock;
 use crate::current::Current;
 use crate::error::{ApiError, CertError};
+use crate::pace::{self, Pace};
 use crate::pem;
-use crate::plan::{self, Plan, Stored, TooSoon};
+use crate::plan::{self, Plan, Seen, Stored, TooSoon};
 
 /// Type of the Secret, as cert-manager writes it.
 const SECRET_TYPE: &str = "kubernetes.io/tls";
@@ -58,6 +59,8 @@ pub struct SecretSource {
     current: Current,
     clock: Clock,
     bundles: Vec<watch::Receiver<BundleState>>,
+    seen: Arc<Mutex<Seen>>,
+    pace: Arc<Mutex<Pace>>,
     /// What this replica serves with; written back when someone deletes or damages the Secret.
     last: Arc<Mutex<Option<Stored>>>,
 }
@@ -74,6 +77,8 @@ impl SecretSource {
             current,
             clock: Clock::default(),
             bundles: Vec::new(),
+            seen: Arc::default(),
+            pace: Arc::default(),
             last: Arc::default(),
         }
     }
@@ -86,7 +91,7 @@ impl SecretSource {
     }
 
     /// How the webhook configurations stand: a new CA signs nothing before all of them hold it, and no certificate of it is
-    /// served.
+    /// served before they have held it for [`SETTLE`](plan::SETTLE).
     #[must_use]
     pub fn with_bundles(mut self, bundles: Vec<watch::Receiver<BundleState>>) -> Self {
         self.bundles = bundles;
@@ -136,14 +141,18 @@ impl SecretSource {
         }
     }
 
-    /// One pass: reads the Secret, makes or renews what it needs, and puts the result into use.
+    /// One pass: reads the Secret, makes or renews what it needs, and puts the result into use. Where someone else keeps
+    /// changing it, it waits first.
     ///
     /// # Errors
     /// When the API server refuses or cannot be reached, or when the Secret is somebody else's.
     pub async fn reconcile(&self) -> Result<(), CertError> {
         for _ in 0..ATTEMPTS {
+            // Before it is read: what was read before a pause would be refused after it.
+            self.slow_down().await;
             let found = self.api.get_opt(&self.name).await.map_err(|e| self.failed("get", e))?;
             let now = self.clock.now();
+            self.seen().note(&self.bundles(), now);
             let (wanted, written, plan) = match &found {
                 None => {
                     tracing::info!("Secret {}/{} is absent", self.namespace, self.name);
@@ -180,6 +189,34 @@ impl SecretSource {
 
     fn plan(&self, stored: &Stored, now: OffsetDateTime) -> Plan {
         plan::plan(stored, &self.dns_names, &self.bundles(), now)
+    }
+
+    async fn slow_down(&self) {
+        let (namespace, name) = (&self.namespace, &self.name);
+        let not_before = {
+            let mut pace = self.pace();
+            let not_before = pace.not_before();
+            if not_before.is_some() && pace.tell() {
+                tracing::warn!(
+                    "someone else keeps changing Secret {namespace}/{name}: it is written back every {} s at most from now \
+                     on. `kubectl get secret {name} -n {namespace} -o yaml --show-managed-fields` names who writes it; have \
+                     that leave this Secret alone, or give the webhook another one by --secret-name",
+                    pace::LONGEST.as_secs()
+                );
+            }
+            not_before
+        };
+        if let Some(at) = not_before {
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last(&self) -> Option<Stored> {
@@ -248,7 +285,7 @@ impl SecretSource {
     /// What is served on for now, and why `wanted` is not.
     fn too_soon(&self, wanted: &Stored, now: OffsetDateTime) -> Option<(Stored, TooSoon)> {
         let last = self.last()?;
-        let found = plan::too_soon(wanted, &last, &self.dns_names, &self.bundles(), now)?;
+        let found = plan::too_soon(wanted, &last, &self.dns_names, &self.bundles(), &self.seen(), now)?;
         Some((last, found))
     }
 
@@ -280,7 +317,7 @@ impl SecretSource {
                 self.current.announce(&stored.ca_bundle);
             }
             let text = format!(
-                "its certificate is of a CA that not every caBundle holds ({}); the one before is served on",
+                "its certificate is of a CA that {}; the one before is served on",
                 doubt.reason
             );
             self.tell_held_back(doubt.known.then_some((text, ends)).as_ref(), now);
@@ -379,8 +416,12 @@ impl SecretSource {
 
     fn won(&self, verb: &'static str, result: kube::Result<Secret>) -> Result<bool, CertError> {
         match result {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                self.pace().wrote();
+                Ok(true)
+            }
             Err(kube::Error::Api(status)) if status.code == 409 => {
+                self.pace().wrote();
                 tracing::info!(
                     "Secret {}/{}: another replica was first; taking its CA",
                     self.namespace,

@@ -11,7 +11,7 @@ use k8s_openapi::ByteString;
 use rstest::rstest;
 use sluice_certs::ca_bundle::BundleState;
 use sluice_certs::current::View;
-use sluice_certs::plan::{Stored, fresh};
+use sluice_certs::plan::{SETTLE, Stored, fresh};
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority, pem};
 use time::{Duration, OffsetDateTime};
@@ -194,6 +194,21 @@ async fn a_pair_that_came_by_hand_is_served_when_its_ca_is_announced() {
         }
         bundle.send_replace(in_place(&both));
     }
+    // Both hold it now; API servers may not have read them yet.
+    for pause in [Duration::ZERO, SETTLE - Duration::SECOND] {
+        hands.jump(pause);
+        for replica in &replicas {
+            replica.source.reconcile().await.unwrap();
+            assert_eq!(
+                replica.leaf(),
+                leaf,
+                "served before API servers can have read the caBundle"
+            );
+            let told = replica.current.view().held_back.expect("told");
+            assert!(told.contains("less than 10 minutes"), "{told}");
+        }
+    }
+    hands.jump(Duration::SECOND);
     for replica in &replicas {
         replica.source.reconcile().await.unwrap();
         assert_eq!(signed_by(&replica.leaf(), &both), [true, false]);
@@ -201,6 +216,40 @@ async fn a_pair_that_came_by_hand_is_served_when_its_ca_is_announced() {
         assert_eq!(replica.current.view().held_back, None);
     }
     assert_eq!(server.stored()["tls.crt"], foreign.serving.certificate);
+}
+
+#[tokio::test]
+async fn a_ca_that_was_taken_out_of_a_ca_bundle_settles_anew() {
+    let (server, hands, bundles) = (ApiServer::default(), hands(), Bundles::default());
+    let replica = Replica::start(&server, &hands, &bundles);
+    replica.source.reconcile().await.unwrap();
+    let (old, leaf) = (ca_of(&replica.current), replica.leaf());
+    hold(&bundles, &old);
+    let both = put_by_hand(&server, hands.jump(Duration::HOUR)).ca_bundle + &old;
+    for (bundle, pause) in [(&both, SETTLE / 2), (&old, SETTLE), (&both, SETTLE / 2)] {
+        hold(&bundles, bundle);
+        replica.source.reconcile().await.unwrap();
+        hands.jump(pause);
+        replica.source.reconcile().await.unwrap();
+        assert_eq!(replica.leaf(), leaf);
+    }
+    hands.jump(SETTLE / 2);
+    replica.source.reconcile().await.unwrap();
+    assert_ne!(replica.leaf(), leaf);
+}
+
+#[tokio::test]
+async fn where_nobody_calls_there_is_nothing_to_wait_for() {
+    let (server, hands, bundles) = (ApiServer::default(), hands(), Bundles::default());
+    let replica = Replica::start(&server, &hands, &bundles);
+    replica.source.reconcile().await.unwrap();
+    let leaf = replica.leaf();
+    for bundle in &bundles {
+        bundle.send_replace(BundleState::Missing);
+    }
+    put_by_hand(&server, hands.jump(Duration::HOUR));
+    replica.source.reconcile().await.unwrap();
+    assert_ne!(replica.leaf(), leaf);
 }
 
 #[tokio::test]
@@ -237,7 +286,7 @@ async fn nothing_is_held_back_before_anybody_knows() {
     assert_eq!(replica.leaf(), leaf);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_ca_bundle_that_changes_is_acted_upon_at_once() {
     let (server, hands, bundles) = (ApiServer::default(), hands(), Bundles::default());
     let replica = Replica::start(&server, &hands, &bundles);
@@ -249,11 +298,16 @@ async fn a_ca_bundle_that_changes_is_acted_upon_at_once() {
     let running = tokio::spawn(replica.source.clone().run());
     let mut views = replica.current.subscribe();
     let soon = std::time::Duration::from_secs(20);
-    let told = tokio::time::timeout(soon, views.wait_for(|view| view.held_back.is_some()));
+    let held_back =
+        |why: &'static str| move |view: &View| view.held_back.as_ref().is_some_and(|told| told.contains(why));
+    let told = tokio::time::timeout(soon, views.wait_for(held_back("not every")));
     let both = told.await.expect("held back").unwrap().ca_bundle.clone().unwrap();
     hold(&bundles, std::str::from_utf8(&both).unwrap());
+    let seen = tokio::time::timeout(soon, views.wait_for(held_back("less than 10 minutes")));
+    seen.await.expect("seen at once").unwrap();
+    hands.jump(SETTLE);
     let other = |view: &View| view.serving.as_ref().is_some_and(|serving| serving.leaf() != leaf);
-    let switched = tokio::time::timeout(soon, views.wait_for(other));
-    switched.await.expect("served at once").unwrap();
+    let switched = tokio::time::timeout(soon * 4, views.wait_for(other));
+    switched.await.expect("served when it has settled").unwrap();
     running.abort();
 }

@@ -1,10 +1,13 @@
 //! The caBundle, against an API server that expects each request in its turn.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test's helpers fail as its own body does
 
+mod common;
+
 use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::{Log, assert_ever_slower};
 use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -220,6 +223,50 @@ async fn a_missing_permission_is_named() {
     ] {
         assert!(problem.contains(part), "{part} is missing in: {problem}");
     }
+    run.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_changing_it_is_answered_ever_more_slowly_and_told_of_once() {
+    let (log, _guard) = Log::new();
+    let (service, server) = tower_test::mock::pair::<Request<Body>, Answer>();
+    let injector =
+        Injector::<ValidatingWebhookConfiguration>::new(Client::new(service, "default"), "sluice", certificate());
+    let state = injector.state();
+    let run = tokio::spawn(injector.run());
+    let mut server = pin!(server);
+
+    let (_, send) = next(&mut server).await;
+    send.send_response(ok(&list(&[configuration(None, "9")])));
+    let (events, received) = futures::channel::mpsc::unbounded();
+    let mut received = Some(received);
+    let mut writes = Vec::new();
+    while writes.len() < 28 {
+        let request = timeout(Duration::from_mins(1), server.next_request()).await;
+        let (request, send) = request.expect("a request within a minute").expect("a client");
+        if request.method() == http::Method::PATCH {
+            writes.push(tokio::time::Instant::now());
+            send.send_response(ok(&configuration(Some("dGhlIENB"), "11")));
+            let blank = json!({ "type": "MODIFIED", "object": configuration(None, "12") });
+            let line = Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(format!("{blank}\n"))));
+            events.unbounded_send(line).unwrap();
+        } else {
+            let events = received.take().expect("one watch");
+            send.send_response(Response::new(BodyExt::boxed(StreamBody::new(events))));
+        }
+    }
+    assert_ever_slower(&writes);
+    let told = log.lines("keeps changing");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("--show-managed-fields"), "{told:?}");
+    // Until it is written again, the API server trusts nothing of ours.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let present = vec![Vec::<u8>::new(), Vec::new()];
+    assert!(
+        matches!(&*state.borrow(), BundleState::Failed { present: found, .. } if *found == present),
+        "{:?}",
+        *state.borrow()
+    );
     run.abort();
 }
 

@@ -7,10 +7,11 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{ApiServer, Hands, ca_of, source, source_for};
+use common::{ApiServer, Hands, Log, assert_ever_slower, ca_of, source, source_for};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use sluice_certs::ca_bundle::BundleState;
+use sluice_certs::plan::SETTLE;
 use sluice_certs::{CertError, Current, pem};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::{Barrier, watch};
@@ -143,6 +144,44 @@ async fn a_secret_that_is_damaged_while_it_is_served_is_written_back_as_it_was()
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_keeps_changing_the_secret_is_answered_ever_more_slowly_and_told_of_once() {
+    let (log, _guard) = Log::new();
+    let server = ApiServer::default();
+    let current = Current::new();
+    let source = source(&server, &current);
+    source.reconcile().await.unwrap();
+    let before = server.stored();
+    let mut writes = Vec::new();
+    for round in 0..30 {
+        {
+            let mut state = server.state.lock().unwrap();
+            let mut secret = state.secret.clone().unwrap();
+            let garbage = ByteString(b"garbage".to_vec());
+            secret.data.as_mut().unwrap().insert("tls.crt".to_owned(), garbage);
+            // Some delete it.
+            state.store(secret);
+            if round % 2 == 0 {
+                state.secret = None;
+            }
+        }
+        source.reconcile().await.unwrap();
+        writes.push(tokio::time::Instant::now());
+        assert_eq!(server.stored(), before, "it is written back all the same");
+    }
+    assert_ever_slower(&writes);
+    let told = log.lines("keeps changing");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("--show-managed-fields"), "{told:?}");
+    // Whoever it was has stopped; what happens later is mended at once.
+    tokio::time::advance(std::time::Duration::from_mins(5)).await;
+    server.state.lock().unwrap().secret = None;
+    let began = tokio::time::Instant::now();
+    source.reconcile().await.unwrap();
+    assert_eq!(server.stored(), before);
+    assert_eq!(began.elapsed(), std::time::Duration::ZERO);
+}
+
 #[tokio::test]
 async fn a_rotation_that_is_held_back_is_told_and_goes_on_when_the_bundle_is_in_place() {
     let server = ApiServer::default();
@@ -172,6 +211,9 @@ async fn a_rotation_that_is_held_back_is_told_and_goes_on_when_the_bundle_is_in_
     let told = current.view().held_back.expect("told");
     assert!(told.contains("cannot patch") && told.contains("for 8 days"), "{told}");
     bundle.send_replace(BundleState::InPlace(current.view().ca_bundle.unwrap()));
+    source.reconcile().await.unwrap();
+    assert_eq!(leaf(), before, "API servers may not have read it yet");
+    hands.jump(SETTLE);
     source.reconcile().await.unwrap();
     assert_ne!(leaf(), before);
     assert_eq!(current.view().held_back, None);

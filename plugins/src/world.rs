@@ -85,17 +85,22 @@ impl WasiView for World {
     }
 }
 
-/// The same bytes in every call, so that the same request has the same answer.
+/// The same bytes in every call, so that the same request has the same answer. They need not be good ones, and are made
+/// for each call.
 fn predictable(name: &str, purpose: &[u8]) -> Deterministic {
+    let digest: [u8; 32] = Sha256::new().chain_update(name).chain_update(purpose).finalize().into();
+    let mix = |state: u64, byte: &u8| state.rotate_left(8) ^ u64::from(*byte);
+    let mut state = digest.iter().fold(0, mix);
     // Long enough that nobody meets the beginning again while choosing among a few.
-    let bytes = (0_u8..64).flat_map(|number| {
-        let digest = Sha256::new()
-            .chain_update(name)
-            .chain_update(purpose)
-            .chain_update([number]);
-        digest.finalize()
-    });
-    Deterministic::new(bytes.collect())
+    let mut bytes = Vec::with_capacity(2048);
+    while bytes.len() < 2048 {
+        // SplitMix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bytes.extend_from_slice(&(mixed ^ (mixed >> 31)).to_le_bytes());
+    }
+    Deterministic::new(bytes)
 }
 
 /// A calendar that stands still, at the beginning of Unix time.

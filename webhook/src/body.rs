@@ -19,7 +19,7 @@ pub const BODY_LIMIT: usize = 7 * MIB;
 /// Bodies up to this length share [`SMALL_BODIES`].
 const SMALL_BODY: usize = 256 * 1024;
 /// Bytes that short bodies may take together, from before they are read until they are answered: with [`LARGE_BODIES`],
-/// [`UNFINISHED`] and the connections' buffers (`server::READ_BUFFER`) about 150 MiB, which fits into the 256 MiB that the
+/// [`UNFINISHED`] and the connections' buffers (`server::READ_BUFFER`) about 170 MiB, which fits into the 256 MiB that the
 /// chart gives a pod.
 const SMALL_BODIES: usize = 32 * MIB;
 /// Longer bodies that are read at once.

@@ -16,7 +16,7 @@ use rustls::server::NoServerSessionStorage;
 use sluice_certs::Current;
 use sluice_runtime::shutdown::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
@@ -36,6 +36,9 @@ pub struct Limits {
     /// it), so that it is the one to close: a request that meets a closing connection would fail. HTTP/2 is looked at
     /// once in this time, and closed where nothing happened since the look before.
     pub idle: Duration,
+    /// Those of HTTP/2 among them, which may hold more memory; more wait for [`Limits::first_request`] and are closed then.
+    /// The API server speaks HTTP/1.1 with webhooks.
+    pub http2_connections: usize,
     /// Requests at once on one connection of HTTP/2.
     pub streams: u32,
     /// Time after SIGTERM in which connections are still accepted, so that endpoints spread that this replica goes.
@@ -51,7 +54,8 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             first_request: Duration::from_secs(10),
             idle: Duration::from_secs(150),
-            streams: 64,
+            http2_connections: 32,
+            streams: 32,
             drain_pause: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(20),
         }
@@ -59,8 +63,12 @@ impl Default for Limits {
 }
 
 /// What one connection may hold of requests that nobody reads yet: HTTP/2's smallest window, and about as much for
-/// HTTP/1.1. With [`Limits::connections`] that is 32 MiB.
+/// HTTP/1.1. With [`Limits::connections`] that is 32 MiB, and what HTTP/2 may hold beside it ([`STREAM_WINDOW`]) 16 MiB.
 const READ_BUFFER: u32 = 64 * 1024;
+/// What one request of HTTP/2 may hold of it. The connection's window has room for it for each request, so that bodies that
+/// wait for their place hold up no others. [`READ_BUFFER`] comes on top: as much may be sent in one request before the
+/// client knows of this window.
+const STREAM_WINDOW: u32 = 16 * 1024;
 
 /// The server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +151,7 @@ impl TlsServer {
         // Connections hold receivers: they are told by a change, and have all ended when the channel is closed.
         let (drain, _) = watch::channel(false);
         let permits = Arc::new(Semaphore::new(self.limits.connections));
+        let http2_permits = Arc::new(Semaphore::new(self.limits.http2_connections));
         let pause = self.limits.drain_pause;
         let stop = async {
             shutdown.requested().await;
@@ -182,6 +191,7 @@ impl TlsServer {
                 router: router.clone(),
                 peer,
                 draining: drain.subscribe(),
+                http2_permits: Arc::clone(&http2_permits),
             };
             tokio::spawn(async move {
                 connection.serve(stream).await;
@@ -230,6 +240,7 @@ struct Connection {
     peer: SocketAddr,
     /// True when requests are no longer taken.
     draining: watch::Receiver<bool>,
+    http2_permits: Arc<Semaphore>,
 }
 
 impl Connection {
@@ -252,6 +263,10 @@ impl Connection {
         };
         let _connected = self.metrics.connected();
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let Some(_http2_permit) = self.http2_permit(http2).await else {
+            tracing::debug!("too many connections of HTTP/2");
+            return;
+        };
         let builder = self.builder(http2);
         let caller = self
             .client_auth
@@ -308,6 +323,18 @@ impl Connection {
         }
     }
 
+    /// A place among the connections of HTTP/2, for those that need one; nothing when none gets free in time.
+    async fn http2_permit(&mut self, http2: bool) -> Option<Option<OwnedSemaphorePermit>> {
+        if !http2 {
+            return Some(None);
+        }
+        let permit = Arc::clone(&self.http2_permits).acquire_owned();
+        tokio::select! {
+            permit = tokio::time::timeout(self.limits.first_request, permit) => permit.ok()?.ok().map(Some),
+            () = requested(&mut self.draining) => None,
+        }
+    }
+
     fn builder(&self, http2: bool) -> Builder<TokioExecutor> {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
@@ -320,8 +347,8 @@ impl Connection {
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.limits.streams)
             .max_header_list_size(16 * 1024)
-            .initial_stream_window_size(READ_BUFFER)
-            .initial_connection_window_size(READ_BUFFER)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(READ_BUFFER + self.limits.streams * STREAM_WINDOW)
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(20));
         // The protocol is known by ALPN: guessing it from the first bytes would wait for them without a limit.

@@ -4,19 +4,22 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use common::{UID, ask, create_deployment, good_spec, post, webhook};
+use common::tls::{chain, connect, http2};
+use common::{UID, ask, create_deployment, good_spec, post, read_review, webhook};
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, stream};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use sluice_certs::Current;
+use sluice_certs::{Current, pem};
+use sluice_runtime::shutdown::manual;
 use sluice_shared::config::DefaultConfiguration;
 use sluice_webhook::dispatch::{Admission, Endpoint, Evaluate};
 use sluice_webhook::http::App;
@@ -24,8 +27,11 @@ use sluice_webhook::judge::Judge;
 use sluice_webhook::lookups::Lookups;
 use sluice_webhook::metrics::Metrics;
 use sluice_webhook::review::Request as AdmissionRequest;
+use sluice_webhook::server::{Limits, TlsServer};
 use sluice_webhook::verdict::Verdict;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 fn message(response: &Value) -> &str {
     response["status"]["message"].as_str().unwrap()
@@ -84,10 +90,15 @@ async fn a_body_that_does_not_end_is_answered_in_time() {
 
 /// The routes, and what their metrics say.
 fn measured() -> (Router, impl Fn(&str) -> bool) {
+    let judge = Judge::new(DefaultConfiguration::default(), Arc::new(Lookups::none()));
+    measured_by(Arc::new(Admission::new(Arc::new(judge))))
+}
+
+/// As [`measured`], with another judge.
+fn measured_by(evaluate: Arc<dyn Evaluate>) -> (Router, impl Fn(&str) -> bool) {
     let (metrics, mut registry) = (Metrics::default(), Registry::default());
     metrics.register(&mut registry, Current::new());
-    let judge = Judge::new(DefaultConfiguration::default(), Arc::new(Lookups::none()));
-    let app = App::new(Arc::new(Admission::new(Arc::new(judge))), metrics, || false);
+    let app = App::new(evaluate, metrics, || false);
     let says = move |line: &str| {
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
@@ -206,6 +217,66 @@ async fn who_waits_for_a_place_for_long_bodies_keeps_none_of_the_others() {
         .collect();
     let count = |wanted| codes.iter().filter(|code| **code == wanted).count();
     assert_eq!((count(408), count(429)), (8 + 64, 208 - 8 - 64), "64 may wait");
+}
+
+/// Keeps long requests until they may go on.
+struct Keeping(Semaphore);
+
+impl Evaluate for Keeping {
+    fn evaluate<'a>(&'a self, _: Endpoint, request: &'a AdmissionRequest<'a>) -> BoxFuture<'a, Verdict> {
+        let long = request.object.is_some_and(|object| object.get().len() > 32 << 10);
+        Box::pin(async move {
+            if long {
+                self.0.acquire().await.unwrap().forget();
+            }
+            Verdict::pass()
+        })
+    }
+}
+
+#[tokio::test]
+async fn long_bodies_that_wait_hold_up_no_other_request_of_their_connection() {
+    let keeping = Arc::new(Keeping(Semaphore::new(0)));
+    let (app, says) = measured_by(Arc::<Keeping>::clone(&keeping));
+    let (pair, current) = (chain(), Current::new());
+    let serving = pem::serving(pair.chain.as_bytes(), pair.key.as_bytes(), "test").unwrap();
+    current.set(serving, None);
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = TlsServer::bind(listen, current, Limits::default(), Metrics::default());
+    let server = server.await.unwrap();
+    let (address, (_trigger, shutdown)) = (server.address(), manual());
+    tokio::spawn(server.serve(app.clone(), shutdown));
+
+    // All places for long bodies, and nine that wait for one.
+    let long = || post("/validate?timeout=30s", of_length(300 << 10));
+    let mut open = JoinSet::new();
+    for _ in 0..8 {
+        let asked = ask(app.clone(), long());
+        open.spawn(async { asked.await.1 });
+    }
+    let sender = http2(connect(address, &pair.root, &[b"h2"]).await.unwrap()).await;
+    for _ in 0..9 {
+        let mut sender = sender.clone();
+        open.spawn(async move { read_review(sender.send_request(long()).await.unwrap()).await });
+    }
+    let waiting = async {
+        while !says(r#"sluice_admission_bodies_waiting{size="large"} 9"#) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), waiting).await.expect("nine wait");
+    // They send what they may.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut sender = sender.clone();
+    let short = sender.send_request(post("/validate", create_deployment(&good_spec()).to_string()));
+    let answer = timeout(Duration::from_secs(10), short).await;
+    let answer = answer.expect("answered while the others wait").unwrap();
+    assert_eq!(read_review(answer).await["allowed"], true);
+
+    keeping.0.add_permits(17);
+    for response in open.join_all().await {
+        assert_eq!(response["allowed"], true, "{response}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

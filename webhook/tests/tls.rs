@@ -6,9 +6,10 @@ mod common;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::Version;
 use common::tls::{Pair, chain, chain_until, connect, http1, http2, leaf_of, publish};
 use common::{create_deployment, good_spec, post, read_review};
@@ -32,10 +33,30 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Longer than anything here takes; a test that reaches it has failed.
 const LONG: Duration = Duration::from_secs(20);
+
+/// The time of a test that moves on by [`pass`] alone: nothing is late, or early, because this machine is busy.
+struct Still(#[allow(dead_code)] mpsc::Sender<()>);
+
+fn still() -> Still {
+    let (sender, dropped) = mpsc::channel::<()>();
+    // A paused clock does not move by itself while a blocking task runs. This one ends when a test has failed: then the clock
+    // runs ahead, and what the test waits for in vain is over.
+    tokio::task::spawn_blocking(move || dropped.recv_timeout(LONG));
+    tokio::time::pause();
+    Still(sender)
+}
+
+/// Lets time pass, and others see it.
+async fn pass(time: Duration) {
+    tokio::time::advance(time).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
 
 struct Running {
     address: SocketAddr,
@@ -146,36 +167,48 @@ async fn certificates_change_by_symlink_swap_while_connections_go_on() {
     following.abort();
 }
 
-/// Reads to the end of the connection; gives how long that took.
-async fn ends(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Duration {
-    let began = Instant::now();
+/// Checks that the server ends the connection when a time of `limit` has passed since `began`, not before.
+async fn ends_after(limit: Duration, began: Instant, stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
     let mut rest = Vec::new();
-    let _ = timeout(LONG, stream.read_to_end(&mut rest))
-        .await
-        .expect("the server ends the connection");
-    began.elapsed()
+    let end = stream.read_to_end(&mut rest);
+    tokio::pin!(end);
+    let step = limit / 10;
+    let ended = async {
+        // The server may not have accepted it yet: then its time begins later.
+        while futures::poll!(&mut end).is_pending() {
+            pass(step).await;
+        }
+    };
+    timeout(LONG, ended).await.expect("the server ends the connection");
+    assert!(began.elapsed() >= limit, "after {:?}", began.elapsed());
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_speak_is_dropped() {
-    let (short, least) = (Duration::from_millis(300), Duration::from_millis(250));
+    let short = Duration::from_millis(300);
     let pair = chain();
     let limits = Limits {
         handshake: short,
         first_request: short,
         ..limits()
     };
+    let _still = still();
     let running = start(current(&pair), limits, admission()).await;
+    let began = Instant::now();
     let mut silent = TcpStream::connect(running.address).await.unwrap();
-    assert!(ends(&mut silent).await >= least);
+    ends_after(short, began, &mut silent).await;
+    let began = Instant::now();
     let mut after_tls = connect(running.address, &pair.root, &[]).await.unwrap();
-    assert!(ends(&mut after_tls).await >= least);
+    ends_after(short, began, &mut after_tls).await;
+    let began = Instant::now();
     let mut slow = connect(running.address, &pair.root, &[]).await.unwrap();
     slow.write_all(b"POST /validate HTTP/1.1\r\nhost: x\r\n").await.unwrap();
-    assert!(ends(&mut slow).await >= least);
+    ends_after(short, began, &mut slow).await;
     let mut plain = TcpStream::connect(running.address).await.unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    ends(&mut plain).await;
+    let mut rest = Vec::new();
+    let end = timeout(LONG, plain.read_to_end(&mut rest)).await;
+    let _ = end.expect("what is no TLS is not waited for");
     // And the server is well.
     selfcheck::check(running.address, &running.current).await.unwrap();
 }
@@ -187,10 +220,11 @@ async fn a_client_may_pause_between_requests() {
         first_request: Duration::from_millis(100),
         ..limits()
     };
+    let _still = still();
     let running = start(current(&pair), limits, admission()).await;
     let mut sender = http1(connect(running.address, &pair.root, &[]).await.unwrap()).await;
     for pause in [0, 300] {
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        pass(Duration::from_millis(pause)).await;
         let response = sender.send_request(post("/validate", body())).await.unwrap();
         assert_eq!(read_review(response).await["allowed"], true);
     }
@@ -206,24 +240,79 @@ async fn a_connection_of_http2_is_closed_when_it_is_idle_and_not_while_a_request
         first_request: Duration::from_millis(50),
         ..limits()
     };
+    let _still = still();
     let running = start(current(&pair), limits, Arc::new(gate.clone())).await;
     let stream = connect(running.address, &pair.root, &[b"h2"]).await.unwrap();
     let (mut sender, connection) = conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .unwrap();
     let mut connection = tokio::spawn(connection);
-    let open = sender.send_request(post("/validate", body()));
-    tokio::pin!(open);
-    assert!(timeout(idle * 5, &mut open).await.is_err(), "the gate is closed");
-    gate.open.add_permits(1);
-    let response = timeout(LONG, open).await.expect("not cut off").unwrap();
+    let open = tokio::spawn(sender.send_request(post("/validate", body())));
+    gate.waited_for_by(1).await;
+    // The server looks once in each of these: timers are exact to a millisecond.
+    let look = idle + Duration::from_millis(1);
+    for _ in 0..6 {
+        pass(look).await;
+    }
+    assert!(!open.is_finished(), "the gate is closed");
+    gate.open.add_permits(3);
+    let response = timeout(LONG, open).await.expect("not cut off").unwrap().unwrap();
     assert_eq!(read_review(response).await["allowed"], true);
-    let answered = Instant::now();
+    // On a connection that the server has begun to close, there are no more of them.
+    for pause in [Duration::ZERO, look] {
+        pass(pause).await;
+        let response = timeout(LONG, sender.send_request(post("/validate", body()))).await;
+        let response = response.expect("answered").expect("not closed at once");
+        assert_eq!(read_review(response).await["allowed"], true);
+    }
+    // Something happened before the first of these looks, nothing before the second.
+    for _ in 0..2 {
+        pass(look).await;
+    }
     // The client keeps its end open, and answers the server's pings.
     let ended = timeout(LONG, &mut connection).await.expect("closed").unwrap();
     ended.expect("by GOAWAY, not cut off");
-    assert!(answered.elapsed() >= idle / 2, "closed at once");
     drop(sender);
+}
+
+#[tokio::test]
+async fn connections_of_http2_beyond_their_limit_wait_and_hold_up_no_others() {
+    let pair = chain();
+    let limits = Limits {
+        http2_connections: 1,
+        ..limits()
+    };
+    let _still = still();
+    let running = start(current(&pair), limits, admission()).await;
+    let ask = |protocol| tokio::spawn(ask_over(protocol, running.address, pair.root.clone()));
+    let (_, first) = timeout(LONG, ask("h2")).await.expect("answered").unwrap();
+    let second = ask("h2");
+    for _ in 0..3 {
+        let other = timeout(LONG, ask("http/1.1")).await;
+        assert_eq!(other.expect("not held up").unwrap().0["allowed"], true);
+    }
+    assert!(!second.is_finished(), "served beyond the limit");
+    drop(first);
+    let (response, _) = timeout(LONG, second).await.expect("served once there is room").unwrap();
+    assert_eq!(response["allowed"], true);
+}
+
+/// An answer, and what keeps a connection of HTTP/2.
+async fn ask_over(
+    protocol: &'static str,
+    address: SocketAddr,
+    root: String,
+) -> (serde_json::Value, Option<conn::http2::SendRequest<Body>>) {
+    let stream = connect(address, &root, &[protocol.as_bytes()]).await.unwrap();
+    let request = post("/validate", body());
+    if protocol == "h2" {
+        let mut sender = http2(stream).await;
+        let response = sender.send_request(request).await.unwrap();
+        (read_review(response).await, Some(sender))
+    } else {
+        let response = http1(stream).await.send_request(request).await.unwrap();
+        (read_review(response).await, None)
+    }
 }
 
 #[tokio::test]
@@ -288,6 +377,7 @@ async fn the_drain_answers_what_is_open_and_accepts_for_a_while() {
         drain_pause: Duration::from_millis(500),
         ..Limits::default()
     };
+    let still = still();
     let running = start(current(&pair), limits, Arc::new(gate.clone())).await;
     let mut open = http1(connect(running.address, &pair.root, &[]).await.unwrap()).await;
     let waiting = tokio::spawn(async move { open.send_request(post("/validate", body())).await });
@@ -303,6 +393,8 @@ async fn the_drain_answers_what_is_open_and_accepts_for_a_while() {
     let response = timeout(LONG, waiting).await.unwrap().unwrap().expect("answered");
     assert_eq!(read_review(response).await["allowed"], true);
 
+    assert!(!running.server.is_finished(), "it accepts for as long as it shall");
+    drop(still);
     timeout(LONG, running.server).await.expect("ended").unwrap().unwrap();
     assert!(TcpStream::connect(running.address).await.is_err(), "the port is free");
 }

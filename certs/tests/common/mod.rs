@@ -1,7 +1,8 @@
-//! An API server in memory that keeps one Secret by the real one's rules, and a clock that a test sets.
+//! An API server in memory that keeps one Secret by the real one's rules, a clock that a test sets, and the log.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)] // helpers of tests; not every test uses all of them
 
 use std::collections::BTreeMap;
+use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use http::{Method, Request, Response, StatusCode};
@@ -15,6 +16,10 @@ use sluice_certs::secret::SecretSource;
 use sluice_certs::{Current, authority};
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Barrier;
+use tokio::time::Instant;
+use tracing::field::{Field, Visit};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Metadata, Subscriber, span};
 
 /// The API server: one Secret, and what was asked of it.
 #[derive(Clone, Default)]
@@ -167,4 +172,59 @@ impl Hands {
         let time = Arc::clone(&self.0);
         Clock::new(move || *time.lock().unwrap())
     }
+}
+
+/// Checks that a few of these are at once, and the others two in a minute at last.
+pub fn assert_ever_slower(writes: &[Instant]) {
+    let minutes = writes.iter().map(|at| (*at - writes[0]).as_secs() / 60);
+    let mut per_minute = BTreeMap::<u64, u32>::new();
+    minutes.for_each(|minute| *per_minute.entry(minute).or_default() += 1);
+    assert!(per_minute[&0] <= 26, "{per_minute:?}");
+    assert!(per_minute.len() > 2, "{per_minute:?}");
+    assert!(per_minute.values().skip(1).all(|count| *count <= 2), "{per_minute:?}");
+}
+
+/// What this thread logs.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// As long as the guard lives.
+    pub fn new() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let guard = tracing::subscriber::set_default(log.clone());
+        (log, guard)
+    }
+
+    /// Lines with `part` in them.
+    pub fn lines(&self, part: &str) -> Vec<String> {
+        let lines = self.0.lock().unwrap();
+        lines.iter().filter(|line| line.contains(part)).cloned().collect()
+    }
+}
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push(text.0);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
 }

@@ -14,20 +14,21 @@ const CHUNK = 64 * 1024;
 
 /** All of standard input. */
 export function readInput(): string {
-  let input = new Uint8Array(0);
-  const chunk = new Uint8Array(CHUNK);
+  let room: usize = CHUNK;
+  let input = heap.alloc(room); // not zeroed: what is not read into is not touched
+  let length: usize = 0;
   const call = new StaticArray<usize>(3); // address, length, bytes read
   const at = changetype<usize>(call);
   while (true) {
-    call[0] = chunk.dataStart;
-    call[1] = CHUNK;
+    call[0] = input + length;
+    call[1] = room - length;
     if (fd_read(0, at, 1, at + 2 * sizeof<usize>()) != 0) exit(1);
-    const length = call[2] as i32;
-    if (length == 0) return String.UTF8.decode(input.buffer);
-    const longer = new Uint8Array(input.length + length);
-    longer.set(input);
-    longer.set(chunk.subarray(0, length), input.length);
-    input = longer;
+    if (call[2] == 0) return String.UTF8.decodeUnsafe(input, length);
+    length += call[2];
+    if (length == room) {
+      room *= 2;
+      input = heap.realloc(input, room);
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 //! A new CA stands in `ca.crt` beside its predecessor for a while ([`SETTLE`]), and until it was seen in both webhook
 //! configurations, before it signs anything: so the API server trusts it before any replica serves with it. The
 //! predecessor stays in `ca.crt` until it ends. The same holds for a certificate that someone else put into the Secret:
-//! its CA is announced, and [`Seen`] for as long, before a replica serves with it ([`too_soon`]).
+//! its CA is announced, and [`Seen`] for [`READ_WITHIN`], before a replica serves with it ([`too_soon`]).
 
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
@@ -16,6 +16,10 @@ use crate::pem::{self, Serving};
 /// How long a new CA is at least only announced, while its predecessor's certificate is still served: every API server
 /// reads the webhook configurations through a watch of its own.
 pub const SETTLE: Duration = Duration::minutes(10);
+
+/// How long a CA stands in the webhook configurations at least before it is served: an API server that lost its watch of them
+/// is back within that time (client-go's `Reflector`, 30 s at most and as much again at random).
+pub const READ_WITHIN: Duration = Duration::minutes(1);
 
 /// What the Secret holds, as PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -350,11 +354,11 @@ fn unsettled(
     // Where nobody calls, nobody has to read it.
     let called = bundles.iter().any(|state| *state != BundleState::Missing);
     let since = signers.iter().filter_map(|ca| seen.since(ca)).min();
-    let settled = since.is_some_and(|since| now - since >= SETTLE);
+    let settled = since.is_some_and(|since| now - since >= READ_WITHIN);
     (called && !settled).then(|| Doubt {
         reason: format!(
-            "every caBundle holds, for less than {} minutes: an API server may not have read it",
-            SETTLE.whole_minutes()
+            "every caBundle holds, for less than {} s: an API server may not have read it",
+            READ_WITHIN.whole_seconds()
         ),
         known: true,
     })

@@ -91,7 +91,7 @@ impl SecretSource {
     }
 
     /// How the webhook configurations stand: a new CA signs nothing before all of them hold it, and no certificate of it is
-    /// served before they have held it for [`SETTLE`](plan::SETTLE).
+    /// served before they have held it for [`READ_WITHIN`](plan::READ_WITHIN).
     #[must_use]
     pub fn with_bundles(mut self, bundles: Vec<watch::Receiver<BundleState>>) -> Self {
         self.bundles = bundles;

@@ -11,7 +11,7 @@ use k8s_openapi::ByteString;
 use rstest::rstest;
 use sluice_certs::ca_bundle::BundleState;
 use sluice_certs::current::View;
-use sluice_certs::plan::{SETTLE, Stored, fresh};
+use sluice_certs::plan::{READ_WITHIN, Stored, fresh};
 use sluice_certs::secret::SecretSource;
 use sluice_certs::{CertError, Current, authority, pem};
 use time::{Duration, OffsetDateTime};
@@ -195,7 +195,7 @@ async fn a_pair_that_came_by_hand_is_served_when_its_ca_is_announced() {
         bundle.send_replace(in_place(&both));
     }
     // Both hold it now; API servers may not have read them yet.
-    for pause in [Duration::ZERO, SETTLE - Duration::SECOND] {
+    for pause in [Duration::ZERO, READ_WITHIN - Duration::SECOND] {
         hands.jump(pause);
         for replica in &replicas {
             replica.source.reconcile().await.unwrap();
@@ -205,7 +205,7 @@ async fn a_pair_that_came_by_hand_is_served_when_its_ca_is_announced() {
                 "served before API servers can have read the caBundle"
             );
             let told = replica.current.view().held_back.expect("told");
-            assert!(told.contains("less than 10 minutes"), "{told}");
+            assert!(told.contains("less than 60 s"), "{told}");
         }
     }
     hands.jump(Duration::SECOND);
@@ -226,14 +226,14 @@ async fn a_ca_that_was_taken_out_of_a_ca_bundle_settles_anew() {
     let (old, leaf) = (ca_of(&replica.current), replica.leaf());
     hold(&bundles, &old);
     let both = put_by_hand(&server, hands.jump(Duration::HOUR)).ca_bundle + &old;
-    for (bundle, pause) in [(&both, SETTLE / 2), (&old, SETTLE), (&both, SETTLE / 2)] {
+    for (bundle, pause) in [(&both, READ_WITHIN / 2), (&old, READ_WITHIN), (&both, READ_WITHIN / 2)] {
         hold(&bundles, bundle);
         replica.source.reconcile().await.unwrap();
         hands.jump(pause);
         replica.source.reconcile().await.unwrap();
         assert_eq!(replica.leaf(), leaf);
     }
-    hands.jump(SETTLE / 2);
+    hands.jump(READ_WITHIN / 2);
     replica.source.reconcile().await.unwrap();
     assert_ne!(replica.leaf(), leaf);
 }
@@ -303,9 +303,9 @@ async fn a_ca_bundle_that_changes_is_acted_upon_at_once() {
     let told = tokio::time::timeout(soon, views.wait_for(held_back("not every")));
     let both = told.await.expect("held back").unwrap().ca_bundle.clone().unwrap();
     hold(&bundles, std::str::from_utf8(&both).unwrap());
-    let seen = tokio::time::timeout(soon, views.wait_for(held_back("less than 10 minutes")));
+    let seen = tokio::time::timeout(soon, views.wait_for(held_back("less than 60 s")));
     seen.await.expect("seen at once").unwrap();
-    hands.jump(SETTLE);
+    hands.jump(READ_WITHIN);
     let other = |view: &View| view.serving.as_ref().is_some_and(|serving| serving.leaf() != leaf);
     let switched = tokio::time::timeout(soon * 4, views.wait_for(other));
     switched.await.expect("served when it has settled").unwrap();

@@ -265,7 +265,7 @@ impl<K: Configuration> Injector<K> {
         let (resource, name) = (K::RESOURCE, &self.name);
         if self.pace.tell() {
             tracing::warn!(
-                "someone else keeps changing caBundle of {resource} {name}: it is written back every {} s at most from now \
+                "someone else keeps changing caBundle of {resource} {name}: it is written back at most every {} s from now \
                  on. `kubectl get {resource} {name} -o yaml --show-managed-fields` names who writes it; have that leave \
                  clientConfig.caBundle alone",
                 pace::LONGEST.as_secs()

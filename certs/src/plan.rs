@@ -114,9 +114,10 @@ impl Seen {
     }
 }
 
-/// Decides for `stored`, which shall serve `dns_names`, at `now`, when `bundles` is how the webhook configurations stand.
+/// Decides for `stored`, which shall serve `dns_names`, at `now`, when `bundles` is how the webhook configurations stand,
+/// and `seen` what they held before.
 #[must_use]
-pub fn plan(stored: &Stored, dns_names: &[String], bundles: &[BundleState], now: OffsetDateTime) -> Plan {
+pub fn plan(stored: &Stored, dns_names: &[String], bundles: &[BundleState], seen: &Seen, now: OffsetDateTime) -> Plan {
     let (authority, predecessors) = match authorities(stored) {
         Ok(found) => found,
         Err(reason) => return Plan::Replace(reason),
@@ -140,7 +141,8 @@ pub fn plan(stored: &Stored, dns_names: &[String], bundles: &[BundleState], now:
     let settled = now - announced_at >= SETTLE || predecessors.is_empty();
     if settled && last_third(serving.not_before, serving.not_after, now) {
         let proven = pem::is_signed_by(&CertificateDer::from(serving.leaf()), &authority.certificate);
-        if !proven && let Some(doubt) = doubt(bundles, |ca| *ca == authority.certificate) {
+        // A replica that starts would serve what is signed at once, so it is not signed before it may be served.
+        if !proven && let Some(doubt) = distrust(std::slice::from_ref(&authority.certificate), bundles, seen, now) {
             // At the start, when nothing is known of them, nothing is held back yet; it is decided again when they are.
             return if doubt.known {
                 let (reason, ends) = (doubt.reason, serving.not_after);
@@ -240,13 +242,7 @@ pub fn too_soon(
         return None;
     }
     let signers = signers(next, &new);
-    let doubt = match doubt(bundles, |ca| signers.iter().any(|signer| signer == ca)) {
-        Some(Doubt { reason, known }) => Doubt {
-            reason: format!("not every caBundle holds ({reason})"),
-            known,
-        },
-        None => unsettled(&signers, bundles, seen, now)?,
-    };
+    let doubt = distrust(&signers, bundles, seen, now)?;
     let (_, ends) = pem::validity(&old).ok()?;
     Some(TooSoon { doubt, ends })
 }
@@ -344,20 +340,25 @@ fn doubt(bundles: &[BundleState], wanted: impl Fn(&CertificateDer<'_>) -> bool) 
     doubts.max_by_key(|doubt| doubt.known)
 }
 
-/// Why an API server may not have read yet that all webhook configurations hold one of `signers`.
-fn unsettled(
+/// Why an API server may not trust what one of `signers` signed: not every webhook configuration holds one of them, or not
+/// for long enough to have been read.
+fn distrust(
     signers: &[CertificateDer<'_>],
     bundles: &[BundleState],
     seen: &Seen,
     now: OffsetDateTime,
 ) -> Option<Doubt> {
+    if let Some(Doubt { reason, known }) = doubt(bundles, |ca| signers.iter().any(|signer| signer == ca)) {
+        let reason = format!("not every caBundle holds it: {reason}");
+        return Some(Doubt { reason, known });
+    }
     // Where nobody calls, nobody has to read it.
     let called = bundles.iter().any(|state| *state != BundleState::Missing);
     let since = signers.iter().filter_map(|ca| seen.since(ca)).min();
     let settled = since.is_some_and(|since| now - since >= READ_WITHIN);
     (called && !settled).then(|| Doubt {
         reason: format!(
-            "every caBundle holds, for less than {} s: an API server may not have read it",
+            "every caBundle has held it for less than {} s, so that an API server may not have read it",
             READ_WITHIN.whole_seconds()
         ),
         known: true,

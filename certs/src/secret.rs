@@ -188,7 +188,7 @@ impl SecretSource {
     }
 
     fn plan(&self, stored: &Stored, now: OffsetDateTime) -> Plan {
-        plan::plan(stored, &self.dns_names, &self.bundles(), now)
+        plan::plan(stored, &self.dns_names, &self.bundles(), &self.seen(), now)
     }
 
     async fn slow_down(&self) {
@@ -198,7 +198,7 @@ impl SecretSource {
             let not_before = pace.not_before();
             if not_before.is_some() && pace.tell() {
                 tracing::warn!(
-                    "someone else keeps changing Secret {namespace}/{name}: it is written back every {} s at most from now \
+                    "someone else keeps changing Secret {namespace}/{name}: it is written back at most every {} s from now \
                      on. `kubectl get secret {name} -n {namespace} -o yaml --show-managed-fields` names who writes it; have \
                      that leave this Secret alone, or give the webhook another one by --secret-name",
                     pace::LONGEST.as_secs()
@@ -317,7 +317,7 @@ impl SecretSource {
                 self.current.announce(&stored.ca_bundle);
             }
             let text = format!(
-                "its certificate is of a CA that {}; the one before is served on",
+                "its certificate is of another CA ({}); the one before is served on",
                 doubt.reason
             );
             self.tell_held_back(doubt.known.then_some((text, ends)).as_ref(), now);
@@ -325,10 +325,7 @@ impl SecretSource {
         }
         let held = match plan {
             Plan::Hold { reason, ends } => Some((
-                format!(
-                    "the new CA signs nothing until every caBundle holds it ({reason}); the certificate of its predecessor \
-                     is served on"
-                ),
+                format!("the new CA signs nothing yet ({reason}); the certificate of its predecessor is served on"),
                 *ends,
             )),
             _ => None,

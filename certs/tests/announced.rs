@@ -205,7 +205,7 @@ async fn a_pair_that_came_by_hand_is_served_when_its_ca_is_announced() {
                 "served before API servers can have read the caBundle"
             );
             let told = replica.current.view().held_back.expect("told");
-            assert!(told.contains("less than 60 s"), "{told}");
+            assert!(told.contains("for less than 60 s"), "{told}");
         }
     }
     hands.jump(Duration::SECOND);
@@ -303,7 +303,7 @@ async fn a_ca_bundle_that_changes_is_acted_upon_at_once() {
     let told = tokio::time::timeout(soon, views.wait_for(held_back("not every")));
     let both = told.await.expect("held back").unwrap().ca_bundle.clone().unwrap();
     hold(&bundles, std::str::from_utf8(&both).unwrap());
-    let seen = tokio::time::timeout(soon, views.wait_for(held_back("less than 60 s")));
+    let seen = tokio::time::timeout(soon, views.wait_for(held_back("for less than 60 s")));
     seen.await.expect("seen at once").unwrap();
     hands.jump(READ_WITHIN);
     let other = |view: &View| view.serving.as_ref().is_some_and(|serving| serving.leaf() != leaf);

@@ -5,7 +5,7 @@ use rstest::rstest;
 use sluice_certs::authority;
 use sluice_certs::ca_bundle::BundleState;
 use sluice_certs::pem;
-use sluice_certs::plan::{Plan, SETTLE, Stored, carry_out, fresh, plan};
+use sluice_certs::plan::{self, Plan, READ_WITHIN, SETTLE, Seen, Stored, carry_out, fresh};
 use time::{Duration, OffsetDateTime};
 
 fn names() -> Vec<String> {
@@ -14,6 +14,13 @@ fn names() -> Vec<String> {
 
 fn start() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
+}
+
+/// The plan, where the webhook configurations have stood so for long.
+fn plan(stored: &Stored, names: &[String], bundles: &[BundleState], now: OffsetDateTime) -> Plan {
+    let mut seen = Seen::default();
+    seen.note(bundles, now - READ_WITHIN);
+    plan::plan(stored, names, bundles, &seen, now)
 }
 
 /// The plan in a word.
@@ -189,13 +196,26 @@ fn a_clock_that_jumps_ahead_does_not_make_an_unseen_ca_sign() {
 }
 
 #[test]
+fn a_new_ca_signs_only_what_api_servers_can_have_read() {
+    let (stored, _, now) = announced();
+    let bundles = [in_place(&stored.ca_bundle), in_place(&stored.ca_bundle)];
+    let mut seen = Seen::default();
+    assert_eq!(word(&plan::plan(&stored, &names(), &bundles, &seen, now)), "hold");
+    seen.note(&bundles, now);
+    for (later, expected) in [(READ_WITHIN - Duration::SECOND, "hold"), (READ_WITHIN, "sign")] {
+        let plan = plan::plan(&stored, &names(), &bundles, &seen, now + later);
+        assert_eq!(word(&plan), expected, "{plan:?}");
+    }
+}
+
+#[test]
 fn the_old_certificate_is_served_until_its_very_end() {
     let (stored, old, now) = announced();
     let unwritable = [refused(&[&old]), refused(&[&old])];
     let Plan::Hold { reason, ends } = plan(&stored, &names(), &unwritable, now) else {
         panic!("not held back");
     };
-    assert_eq!(reason, "refused");
+    assert_eq!(reason, "not every caBundle holds it: refused");
     let last = plan(&stored, &names(), &unwritable, ends - Duration::SECOND);
     assert_eq!(word(&last), "hold");
     // Nobody trusts it any more; who mends the caBundle by hand finds a certificate that is valid.

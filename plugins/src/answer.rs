@@ -1,11 +1,11 @@
 //! What a plugin writes on standard output.
 
 use serde::Deserialize;
-use sluice_shared::config::{REDACTED, is_sensitive_key};
+use sluice_shared::config::is_sensitive_key;
 use sluice_shared::defaults::Operation;
 use sluice_shared::extension::Question;
 use sluice_shared::rules::{Report, Violation, Warning};
-use sluice_shared::secrets;
+use sluice_shared::secrets::{self, Hidden};
 
 /// Most violations, and most warnings, of one answer; nobody reads more.
 const MOST: usize = 100;
@@ -90,9 +90,9 @@ impl Answer {
     pub fn report(self, name: &str, question: &Question<'_>) -> Report {
         // Looked for only where there is a text that may hold one.
         let is_silent = self.violations.is_empty() && self.warnings.is_empty();
-        let secrets = if is_silent { Vec::new() } else { secrets(question) };
+        let secrets = if is_silent { Hidden::new([]) } else { secrets(question) };
         // Hidden first: of a secret that is cut off, nobody would know the rest again.
-        let shown = |text: &str| clean(&hide(text, &secrets));
+        let shown = |text: &str| clean(&secrets.hide(text));
         let code = |finding: &Finding| match &finding.code {
             Some(code) => format!("{name}/{code}"),
             None => name.to_owned(),
@@ -166,27 +166,15 @@ fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Secrets that a plugin was told of, long ones first: one may begin with another. Very short ones stand in words by
-/// chance.
-pub(crate) fn secrets(question: &Question<'_>) -> Vec<String> {
+/// Secrets that a plugin was told of. Very short ones stand in words by chance.
+pub(crate) fn secrets(question: &Question<'_>) -> Hidden {
     let configured = question
         .config
         .iter()
         .filter(|(key, value)| is_sensitive_key(key) && value.len() >= 4)
         .map(|(_, value)| value.to_owned());
     let objects = [Some(question.object), question.old];
-    let mut secrets: Vec<String> = configured
-        .chain(objects.into_iter().flatten().flat_map(secrets::secrets))
-        .collect();
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets
-}
-
-/// `text` without `secrets`.
-pub(crate) fn hide(text: &str, secrets: &[String]) -> String {
-    secrets
-        .iter()
-        .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), REDACTED))
+    Hidden::new(configured.chain(objects.into_iter().flatten().flat_map(secrets::secrets)))
 }
 
 #[cfg(test)]

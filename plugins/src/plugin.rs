@@ -77,7 +77,7 @@ impl Plugin {
     fn log(&self, stderr: &[u8], question: &Question<'_>) {
         if !stderr.is_empty() && tracing::enabled!(tracing::Level::DEBUG) {
             let text = String::from_utf8_lossy(stderr);
-            let text = answer::hide(text.trim_end(), &answer::secrets(question));
+            let text = answer::secrets(question).hide(text.trim_end());
             tracing::debug!(plugin = self.settings.name, "{}", text.escape_debug());
         }
     }

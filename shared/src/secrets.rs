@@ -1,5 +1,6 @@
 //! Secrets in whole objects: values whose names say so, wherever they stand.
 
+mod hidden;
 mod texts;
 
 use std::borrow::Cow;
@@ -7,6 +8,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::config::{REDACTED, is_sensitive_key};
+
+pub use hidden::Hidden;
 
 /// Texts shorter than this stand in words by chance, and are not looked for in what others wrote.
 const SHORTEST: usize = 4;

@@ -60,7 +60,8 @@ pub struct Address {
 /// # Errors
 /// What is wrong, as a clause that begins with the wrong part.
 pub fn address(template: &str, name: &str, namespace: &str) -> Result<Address, String> {
-    let text = replace_ignoring_case(template, "{{name}}", name);
+    // As Java's URL does: a block in YAML ends in a line break.
+    let text = replace_ignoring_case(template.trim_matches(|c| c <= ' '), "{{name}}", name);
     let text = replace_ignoring_case(&text, "{{namespace}}", namespace);
     let rest = match text.split_once("://") {
         Some((scheme, rest)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => rest,
@@ -86,8 +87,8 @@ pub fn address(template: &str, name: &str, namespace: &str) -> Result<Address, S
         |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && (port.is_empty() || port.parse::<i32>().is_ok());
     let host = match authority.split_once(':') {
         Some((host, port)) if is_port(port) => host,
-        // A password may hold a slash that should have been escaped.
-        Some(_) if path.contains('@') => return Err(HOLDS_A_USER.to_owned()),
+        // A password may hold a slash, or what else should have been escaped.
+        Some(_) if rest.contains('@') => return Err(HOLDS_A_USER.to_owned()),
         Some((_, port)) => return Err(format!("the port \"{port}\" is no number")),
         None => authority,
     };
@@ -123,7 +124,8 @@ fn shown(template: &str) -> String {
     }
 }
 
-/// As Kubernetes checks the host of an Ingress: a DNS name, with `*.` before it allowed, and no address.
+/// As Kubernetes checks the host of an Ingress (`IsDNS1123Subdomain`, which limits no label): a DNS name, with `*.` before
+/// it allowed, and no address.
 fn check_host(host: &str) -> Result<(), String> {
     if host.contains("{{") {
         return Err(format!(
@@ -136,14 +138,19 @@ fn check_host(host: &str) -> Result<(), String> {
     let name = host.strip_prefix("*.").unwrap_or(host);
     let is_label = |label: &str| {
         !label.is_empty()
-            && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
             && label
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    if name.len() > 253 || !name.split('.').all(is_label) {
+    if name.len() > 253 {
+        return Err(format!(
+            "the host has {} characters, and a DNS name 253 at most",
+            host.len()
+        ));
+    }
+    if !name.split('.').all(is_label) {
         return Err(format!(
             "the host \"{host}\" is no DNS name of lower-case letters, digits, '-' and '.'"
         ));
@@ -258,6 +265,12 @@ mod tests {
     )]
     #[case("*.example.com", Some("*.example.com"), None)]
     #[case("HTTP://example.com", Some("example.com"), None)]
+    #[case(" {{name}}.example.com\n", Some("my-job.example.com"), None)]
+    #[case(
+        "a-label-of-more-than-sixty-three-characters-which-kubernetes-does-not-mind.b",
+        Some("a-label-of-more-than-sixty-three-characters-which-kubernetes-does-not-mind.b"),
+        None
+    )]
     #[case("example.com:/a", Some("example.com"), Some("/a"))]
     #[case("example.com/a@b", Some("example.com"), Some("/a@b"))]
     #[case("example.com/?u=ftp://a", Some("example.com"), Some("/"))]
@@ -282,6 +295,8 @@ mod tests {
     #[case("https://u:hunter2@example.com/a", HOLDS_A_USER)]
     #[case("u@example.com", HOLDS_A_USER)]
     #[case("u:hunter/2@example.com", HOLDS_A_USER)]
+    #[case("https://u:hun#ter2@example.com", HOLDS_A_USER)]
+    #[case("https://u:hun?ter2@example.com", HOLDS_A_USER)]
     #[case("@example.com", HOLDS_A_USER)]
     #[case("example.com:99999999999", "the port \"99999999999\" is no number")]
     #[case("example.com:-1", "the port \"-1\" is no number")]

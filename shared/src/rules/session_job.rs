@@ -62,7 +62,7 @@ pub(super) const RULES: &[Rule] = &[
         code: "jar-host-refused",
         kinds: SESSION_JOBS,
         severity: Severity::Refuse(Cause::Forbidden),
-        what: "The host of an http or https job.jarURI is not an address of this machine or of a private network",
+        what: "The host of an http or https job.jarURI is a host as every client reads it, and no address of this machine or of a private network",
         why: "The jar is fetched from within the cluster, where such an address may be an internal service",
         fix: "use a public host, or ask your administrator to set kubernetes.operator.user.artifacts.disallow-restricted-hosts: false",
         since: "0.1",
@@ -157,8 +157,8 @@ fn uri_problem(uri: &str) -> Option<String> {
     }
 }
 
-/// A bracket in the path of `uri`, where Java's URI allows none (an address of version 6 stands before the path), or a
-/// second `#`.
+/// A bracket before the query of `uri`, where Java's URI allows none but those of an address of version 6, or a second
+/// `#`.
 fn misplaced(uri: &str) -> Option<char> {
     let (uri, fragment) = uri.split_once('#').unwrap_or((uri, ""));
     if fragment.contains('#') {
@@ -166,11 +166,20 @@ fn misplaced(uri: &str) -> Option<char> {
     }
     let before_query = uri.split('?').next().unwrap_or_default();
     let rest = split_scheme(before_query).map_or(before_query, |(_, rest)| rest);
-    let path = match rest.strip_prefix("//") {
-        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
-        None => rest.strip_prefix('/').unwrap_or_default(),
+    let (authority, path) = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", rest.strip_prefix('/').unwrap_or_default()),
     };
-    path.chars().find(|c| ['[', ']'].contains(c))
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (before, behind) = match host.strip_prefix('[') {
+        Some(address) => address.split_once(']').unwrap_or(("[", address)),
+        None => (host, ""),
+    };
+    let parts = [user, before, behind, path];
+    parts
+        .iter()
+        .flat_map(|part| part.chars())
+        .find(|c| ['[', ']'].contains(c))
 }
 
 fn jar_uri_is_valid(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
@@ -229,7 +238,11 @@ fn jar_host_is_public(subject: &SessionJob<'_>, findings: &mut Findings<'_>) {
     let host = host(rest);
     let problem = if host.is_empty() {
         "has no host".to_owned()
-    } else if is_disguised(host) {
+    } else if !host.is_ascii() {
+        format!(
+            "names the host \"{host}\", which has to be written in Punycode (xn--…): some clients make an address of it"
+        )
+    } else if !is_host(host) {
         format!("names the host \"{host}\", which is none as it is written: some clients make an address of it")
     } else if is_restricted(host) {
         format!("names the host \"{host}\", an address of this machine or of a private network")
@@ -250,10 +263,11 @@ fn host(rest: &str) -> &str {
     authority.split(':').next().unwrap_or_default()
 }
 
-/// Whether `host` is written with escapes or letters that clients turn into others, as in `127.0.0.%31`. The zone of an
-/// address of version 6 may follow a `%`.
-fn is_disguised(host: &str) -> bool {
-    !host.is_ascii() || (host.contains('%') && !host.contains(':'))
+/// Whether `host` is one to Java's URI, without escapes that clients turn into others, as in `127.0.0.%31`. An address of
+/// version 6 may end in a zone.
+fn is_host(host: &str) -> bool {
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    host.contains(':') || host.bytes().all(is_part)
 }
 
 /// Whether `host` is, by itself, no public host. Names are resolved and checked again where the jar is fetched.
@@ -327,6 +341,10 @@ mod tests {
     #[case("https://a/b]", Some("holds ']' where a URI does not allow it"))]
     #[case("https://a/b#c#d", Some("holds '#' where a URI does not allow it"))]
     #[case("https://[2001:db8::1]:8443/a.jar", None)]
+    #[case("https://u@[2001:db8::1]/a.jar", None)]
+    #[case("https://a[1]/b.jar", Some("holds '[' where a URI does not allow it"))]
+    #[case("https://u:p[w]@a/b.jar", Some("holds '[' where a URI does not allow it"))]
+    #[case("https://[::1/b.jar", Some("holds '[' where a URI does not allow it"))]
     #[case("https://a/b.jar?x[]=y", None)]
     #[case("https://a/b.jar#c", None)]
     fn uris(#[case] uri: &str, #[case] problem: Option<&str>) {

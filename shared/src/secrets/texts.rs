@@ -240,7 +240,8 @@ fn is_port(scheme: &str, authority: &str, digits: &str, rest: &str) -> bool {
         .unwrap_or_default();
     let is_number = digits.is_empty() || (!digits.starts_with('0') && digits.parse::<u16>().is_ok());
     let asks_for_users = OF_SERVERS.iter().any(|server| scheme.eq_ignore_ascii_case(server));
-    is_number && !authority.starts_with(':') && !asks_for_users && !has_port(rest)
+    let is_http = ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http));
+    is_number && !authority.starts_with(':') && !asks_for_users && !(is_http && has_port(rest))
 }
 
 /// Values of parameters such as `token=x` and `sig=x`, which follow on host and path.
@@ -298,8 +299,10 @@ fn behind_signs(text: &str, spans: &mut Vec<Range<usize>>) {
 
 /// Whether `text` is a token behind what it is called in HTTP.
 fn begins_with_scheme(text: &str) -> bool {
-    let word = text.split([' ', '\t']).next().unwrap_or_default();
-    word.len() < text.len() && SCHEMES.iter().any(|known| word.eq_ignore_ascii_case(known))
+    SCHEMES.iter().any(|known| {
+        text.split_at_checked(known.len())
+            .is_some_and(|(head, rest)| head.eq_ignore_ascii_case(known) && rest.starts_with([' ', '\t']))
+    })
 }
 
 /// The word, or what stands in quotes, from `at` on.
@@ -426,6 +429,7 @@ mod tests {
     #[case::path("https://token-service/path?x=y", "https://token-service/path?x=y", &[])]
     #[case::container("abfss://container@account.dfs.core.windows.net/a", "abfss://container@account.dfs.core.windows.net/a", &[])]
     #[case::port("http://host:8081/a@b", "http://host:8081/a@b", &[])]
+    #[case::port_and_time("hdfs://nn:8020/job@2024-01-01T10:30:00", "hdfs://nn:8020/job@2024-01-01T10:30:00", &[])]
     #[case::port_of_name_nodes("hdfs://nn:8020/user/a@example.com", "hdfs://nn:8020/user/a@example.com", &[])]
     #[case::greatest_port("http://host:65535/a@b", "http://host:65535/a@b", &[])]
     #[case::no_path_with_a_user("amqp://h:5672/v", "amqp://h:5672/v", &[])]
@@ -504,6 +508,7 @@ mod tests {
     #[case("amqp://u:1/2@h")]
     #[case("a token:b ")]
     #[case("tokena:")]
+    #[case::headers("authorization:")]
     fn what_is_noted_of_a_long_text_is_no_multiple_of_it(#[case] piece: &str) {
         let text = piece.repeat(300_000 / piece.len());
         let (hidden, secrets) = shown(&text);

@@ -35,7 +35,7 @@ pub(super) fn ingresses(table: &mut Table) {
     ] {
         table.spec(&template(wrong), TEMPLATE);
     }
-    table.spec(&template(&format!("{}.example.com", "a".repeat(64))), TEMPLATE);
+    table.spec(&template(&format!("{}.example.com", "a".repeat(242))), TEMPLATE);
     for right in [
         "example.com",
         "https://example.com",
@@ -53,7 +53,7 @@ pub(super) fn ingresses(table: &mut Table) {
         table.spec(&template(right), &[]);
     }
     table
-        .spec(&template(&format!("{}.example.com", "a".repeat(63))), &[])
+        .spec(&template(&format!("{}.example.com", "a".repeat(241))), &[])
         .rule("ingress-template-missing", FD)
         .spec(&json!({ "ingress": {} }), TEMPLATE)
         .spec(

@@ -145,6 +145,7 @@ fn jars(table: &mut Table) {
         // Clients make addresses of these.
         "https://127.0.0.%31/a.jar",
         "https://%6cocalhost/a.jar",
+        "https://minio_svc/a.jar",
         "https://127\u{3002}0\u{3002}0\u{3002}1/a.jar",
         "https://\u{ff11}27.0.0.1/a.jar",
     ] {

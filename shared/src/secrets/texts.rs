@@ -241,7 +241,8 @@ fn is_port(scheme: &str, authority: &str, digits: &str, rest: &str) -> bool {
     let is_number = digits.is_empty() || (!digits.starts_with('0') && digits.parse::<u16>().is_ok());
     let asks_for_users = OF_SERVERS.iter().any(|server| scheme.eq_ignore_ascii_case(server));
     let is_http = ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http));
-    is_number && !authority.starts_with(':') && !asks_for_users && !(is_http && has_port(rest))
+    let leads_to_host = is_http && has_port(rest);
+    is_number && !authority.starts_with(':') && !asks_for_users && !leads_to_host
 }
 
 /// Values of parameters such as `token=x` and `sig=x`, which follow on host and path.
